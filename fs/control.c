@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "ops.h"
+#include "pipes-json.h"
+
+#define DIRECTORY_ID    2
+#define FIRST_FILE_ID   3
+#define USUAL_N_GROUPS  64
+#define DIRECTORY_LINKS 2
+
+/* One read is answered with no more, so that no other request waits long for its turn. */
+#define PIECE_BYTES (64 * 1024)
+
+typedef struct Handle Handle;
+
+typedef struct {
+    const char *name;
+    /* Make the content ready to be read from its start. */
+    void (*open)(Handle *handle, fuse_req_t req);
+    /* Append the next content until the buffer has as many bytes, or to the end. */
+    void (*fill)(Handle *handle, FfDaemon *daemon, size_t enough);
+} ControlFile;
+
+struct Handle {
+    const ControlFile *file;
+    FfPipesReader *pipes;
+    /* What was made and not read yet, and the offset at which it begins. */
+    GString *content;
+    off_t offset;
+};
+
+/* The supplementary groups of the caller; none where they cannot be read. */
+static GArray *groups_of(fuse_req_t req)
+{
+    GArray *groups = g_array_sized_new(FALSE, TRUE, sizeof(gid_t), USUAL_N_GROUPS);
+    int n = fuse_req_getgroups(req, USUAL_N_GROUPS, (gid_t *)groups->data);
+
+    if (n > USUAL_N_GROUPS) {
+        g_array_set_size(groups, (guint)n);
+        n = MIN(n, fuse_req_getgroups(req, n, (gid_t *)groups->data));
+    }
+    g_array_set_size(groups, (guint)MAX(n, 0));
+    return groups;
+}
+
+static void open_pipes(Handle *handle, fuse_req_t req)
+{
+    FfDaemon *daemon = ff_ops_daemon(req);
+    FfCaller caller = ff_ops_caller(req);
+    g_autoptr(GArray) groups = groups_of(req);
+
+    caller.groups = (const gid_t *)groups->data;
+    caller.n_groups = groups->len;
+    handle->pipes = ff_pipes_reader_new(
+        &caller, caller.uid == ff_registry_options(daemon->registry)->root_uid);
+}
+
+static void fill_pipes(Handle *handle, FfDaemon *daemon, size_t enough)
+{
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+
+    if (handle->offset == 0 && handle->content->len == 0)
+        ff_pipes_reader_rewind(handle->pipes);
+    ff_pipes_reader_fill(handle->pipes, daemon->registry, handle->content, enough);
+}
+
+static void open_config(Handle *handle, fuse_req_t req)
+{
+}
+
+static void fill_config(Handle *handle, FfDaemon *daemon, size_t enough)
+{
+    g_autofree char *text = NULL;
+
+    if (handle->offset > 0 || handle->content->len > 0)
+        return;
+    text = ff_options_to_text(daemon->options);
+    g_string_assign(handle->content, text);
+}
+
+static const ControlFile files[] = {
+    {"config", open_config, fill_config},
+    {"pipes", open_pipes, fill_pipes},
+};
+
+gboolean ff_control_owns(guint64 id)
+{
+    return id >= DIRECTORY_ID && id < FIRST_FILE_ID + G_N_ELEMENTS(files);
+}
+
+/* The id of a file of the directory, or 0. */
+static guint64 find_file(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(files); i++)
+        if (strcmp(files[i].name, name) == 0)
+            return FIRST_FILE_ID + i;
+    return 0;
+}
+
+void ff_control_stat(const FfDaemon *daemon, guint64 id, struct stat *st)
+{
+    const FfRegistryOptions *options = ff_registry_options(daemon->registry);
+
+    *st = (struct stat){
+        .st_ino = id,
+        .st_mode = id == DIRECTORY_ID ? S_IFDIR | 0555 : S_IFREG | 0444,
+        .st_nlink = id == DIRECTORY_ID ? DIRECTORY_LINKS : 1,
+        .st_uid = options->root_uid,
+        .st_gid = options->root_gid,
+    };
+}
+
+/* Lookups of control nodes are not counted: they are never freed. */
+void ff_control_lookup(fuse_req_t req, guint64 parent, const char *name)
+{
+    struct fuse_entry_param entry = {
+        .ino = parent == FF_ROOT_ID ? DIRECTORY_ID : find_file(name),
+        .generation = 1,
+        .attr_timeout = FF_FOREVER,
+        .entry_timeout = FF_FOREVER,
+    };
+
+    if (strlen(name) > FF_NAME_MAX) {
+        fuse_reply_err(req, ENAMETOOLONG);
+        return;
+    }
+    if (entry.ino == 0) {
+        fuse_reply_err(req, ENOENT);
+        return;
+    }
+    ff_control_stat(ff_ops_daemon(req), entry.ino, &entry.attr);
+    fuse_reply_entry(req, &entry);
+}
+
+const char *ff_control_file(guint index, guint64 *id)
+{
+    if (index >= G_N_ELEMENTS(files))
+        return NULL;
+    *id = FIRST_FILE_ID + index;
+    return files[index].name;
+}
+
+void ff_control_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
+{
+    Handle *handle;
+
+    if (!ff_control_owns(id) || id == DIRECTORY_ID) {
+        fuse_reply_err(req, ENXIO);
+        return;
+    }
+    if ((fi->flags & O_ACCMODE) != O_RDONLY) {
+        fuse_reply_err(req, EACCES);
+        return;
+    }
+    handle = g_new0(Handle, 1);
+    handle->file = &files[id - FIRST_FILE_ID];
+    handle->content = g_string_new(NULL);
+    handle->file->open(handle, req);
+    fi->fh = (uintptr_t)handle;
+    /* The size is not known before it is read. */
+    fi->direct_io = 1;
+    if (fuse_reply_open(req, fi) < 0)
+        ff_control_release(NULL, id, fi);
+}
+
+void ff_control_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
+                     struct fuse_file_info *fi)
+{
+    Handle *handle = (Handle *)(uintptr_t)fi->fh;
+    size_t length;
+
+    if (offset == 0 && handle->offset != 0) {
+        g_string_truncate(handle->content, 0);
+        handle->offset = 0;
+    }
+    /* It is made in order, and again only from its start. */
+    if (offset != handle->offset) {
+        fuse_reply_err(req, ESPIPE);
+        return;
+    }
+    size = MIN(size, PIECE_BYTES);
+    if (handle->content->len < size)
+        handle->file->fill(handle, ff_ops_daemon(req), size);
+    length = MIN(handle->content->len, size);
+    if (fuse_reply_buf(req, handle->content->str, length) == 0) {
+        g_string_erase(handle->content, 0, (gssize)length);
+        handle->offset += (off_t)length;
+    }
+}
+
+void ff_control_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
+{
+    Handle *handle = (Handle *)(uintptr_t)fi->fh;
+
+    ff_pipes_reader_free(handle->pipes);
+    g_string_free(handle->content, TRUE);
+    g_free(handle);
+    if (req != NULL)
+        fuse_reply_err(req, 0);
+}

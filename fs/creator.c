@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A pidfd is readable from the moment its process has ended. All of them sit in one epoll, which is one GSource: the main loop's
+ * poll() does not grow with the number of creators.
+ *
+ * A process stays known until it ends, also while nothing it created is left, for it is likely to create more. The cache is keyed by
+ * pid, and a pid may have been given to another process before the end of the first was noticed: so a cached pidfd is asked
+ * before it is used.
+ */
+#include "creator.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#define EVENTS_AT_ONCE 64
+
+typedef struct {
+    FfProcess *process;
+    int pidfd;
+} Watched;
+
+struct FfCreators {
+    FfRegistry *registry;
+    int epoll;
+    GSource *source;
+    /* pid -> Watched; under the registry lock. */
+    GHashTable *watched;
+};
+
+typedef struct {
+    char comm[16];
+    pid_t session;
+} ProcessStat;
+
+static void watched_free(gpointer data)
+{
+    Watched *watched = data;
+
+    close(watched->pidfd);
+    ff_process_unref(watched->process);
+    g_free(watched);
+}
+
+static gboolean has_ended(int pidfd)
+{
+    struct pollfd poll_pidfd = {.fd = pidfd, .events = POLLIN};
+
+    return poll(&poll_pidfd, 1, 0) != 0;
+}
+
+/* proc(5): "PID (COMM) STATE PPID PGRP SESSION ..."; COMM may contain anything, also ')'. */
+static gboolean read_stat(pid_t pid, ProcessStat *out)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
+    g_autofree char *text = NULL;
+    char *open, *close;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return FALSE;
+    open = strchr(text, '(');
+    close = strrchr(text, ')');
+    if (open == NULL || close == NULL || sscanf(close + 1, " %*c %*d %*d %d", &out->session) != 1)
+        return FALSE;
+    *close = '\0';
+    g_strlcpy(out->comm, open + 1, sizeof out->comm);
+    return TRUE;
+}
+
+/* The process that a thread belongs to, or 0. */
+static pid_t process_of_thread(pid_t tid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", tid);
+    g_autofree char *text = NULL;
+    const char *line;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return 0;
+    line = strstr(text, "\nTgid:");
+    return line == NULL ? 0 : (pid_t)g_ascii_strtoll(line + strlen("\nTgid:"), NULL, 10);
+}
+
+static FfProcess *watch_process(FfCreators *creators, pid_t pid, int pidfd, const char *comm,
+                                FfProcess *leader)
+{
+    Watched *watched = g_new0(Watched, 1);
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (guint64)pid};
+
+    watched->pidfd = pidfd;
+    watched->process = ff_process_new(pid, comm, leader);
+    if (epoll_ctl(creators->epoll, EPOLL_CTL_ADD, pidfd, &event) < 0) {
+        watched_free(watched);
+        return NULL;
+    }
+    g_hash_table_insert(creators->watched, GINT_TO_POINTER(pid), watched);
+    return watched->process;
+}
+
+/* Tell the registry of the end, and forget the process here; nodes may go on naming it. */
+static void process_ended(FfCreators *creators, pid_t pid, Watched *watched)
+{
+    g_autoptr(FfProcess) process = ff_process_ref(watched->process);
+
+    g_hash_table_remove(creators->watched, GINT_TO_POINTER(pid));
+    ff_registry_process_ended(creators->registry, process);
+}
+
+/* A process that is known and still the one with this pid, or NULL. */
+static FfProcess *find_process(FfCreators *creators, pid_t pid)
+{
+    Watched *watched = g_hash_table_lookup(creators->watched, GINT_TO_POINTER(pid));
+
+    if (watched == NULL)
+        return NULL;
+    if (!has_ended(watched->pidfd))
+        return watched->process;
+    process_ended(creators, pid, watched);
+    return NULL;
+}
+
+/* A session leader needs no leader of its own. A session whose leader is gone already counts as not known. */
+static FfProcess *find_leader(FfCreators *creators, pid_t pid)
+{
+    FfProcess *known = find_process(creators, pid);
+    ProcessStat stat;
+    int pidfd;
+
+    if (known != NULL || pid <= 0)
+        return known;
+    pidfd = pidfd_open(pid, 0);
+    if (pidfd < 0)
+        return NULL;
+    if (!read_stat(pid, &stat)) {
+        close(pidfd);
+        return NULL;
+    }
+    return watch_process(creators, pid, pidfd, stat.comm, NULL);
+}
+
+static FfProcess *add_process(FfCreators *creators, pid_t pid, int pidfd)
+{
+    FfProcess *leader = NULL;
+    ProcessStat stat;
+
+    if (!read_stat(pid, &stat)) {
+        close(pidfd);
+        return NULL;
+    }
+    if (stat.session != pid)
+        leader = find_leader(creators, stat.session);
+    return watch_process(creators, pid, pidfd, stat.comm, leader);
+}
+
+FfProcess *ff_creators_get(FfCreators *creators, pid_t tid)
+{
+    FfProcess *known = find_process(creators, tid);
+    pid_t pid = tid;
+    int pidfd;
+
+    if (known != NULL || tid <= 0)
+        return known;
+    pidfd = pidfd_open(tid, 0);
+    if (pidfd < 0) {
+        /* Not the first thread of its process. */
+        pid = process_of_thread(tid);
+        known = find_process(creators, pid);
+        if (known != NULL || pid <= 0)
+            return known;
+        pidfd = pidfd_open(pid, 0);
+    }
+    return pidfd < 0 ? NULL : add_process(creators, pid, pidfd);
+}
+
+static gboolean on_ended(gint fd, GIOCondition condition, gpointer data)
+{
+    FfCreators *creators = data;
+    struct epoll_event events[EVENTS_AT_ONCE];
+    int n = epoll_wait(creators->epoll, events, EVENTS_AT_ONCE, 0);
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(creators->registry);
+
+    /* find_process() tells of each that has ended, once. */
+    for (int i = 0; i < n; i++)
+        find_process(creators, (pid_t)events[i].data.u64);
+    return G_SOURCE_CONTINUE;
+}
+
+FfCreators *ff_creators_new(FfRegistry *registry, GMainContext *context)
+{
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    FfCreators *creators;
+
+    if (epoll < 0)
+        return NULL;
+    creators = g_new0(FfCreators, 1);
+    creators->registry = registry;
+    creators->epoll = epoll;
+    creators->watched = g_hash_table_new_full(NULL, NULL, NULL, watched_free);
+    creators->source = g_unix_fd_source_new(epoll, G_IO_IN);
+    g_source_set_callback(creators->source, G_SOURCE_FUNC(on_ended), creators, NULL);
+    g_source_attach(creators->source, context);
+    return creators;
+}
+
+void ff_creators_free(FfCreators *creators)
+{
+    if (creators == NULL)
+        return;
+    g_source_destroy(creators->source);
+    g_source_unref(creators->source);
+    g_hash_table_unref(creators->watched);
+    close(creators->epoll);
+    g_free(creators);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The parts of a running daemon, as they find each other.
+ *
+ * Threads:
+ *  - The *request thread* reads /dev/fuse and answers (session.c, ops*.c, control.c). It never touches its own mount and never
+ *    sends a notification, since either may wait for a request that only it can answer.
+ *  - The *main thread* runs the GMainLoop: deadlines, inotify, pidfds, signals, notifications (reaper.c, kernel.c).
+ *  - The *watch thread* does nothing but add inotify watches on directories of the mount (watch.c says why it is alone).
+ *
+ * Locks: the registry lock is the only one. Nobody holds it across a notification, an open or an inotify_add_watch().
+ */
+#pragma once
+
+#include <fuse_lowlevel.h>
+
+#include "creator.h"
+#include "options.h"
+#include "reaper.h"
+#include "registry.h"
+#include "watch.h"
+
+typedef struct {
+    const FfOptions *options;
+    FfRegistry *registry;
+    FfCreators *creators;
+    FfWatch *watch;
+    FfReaper *reaper;
+    struct fuse_session *session;
+} FfDaemon;

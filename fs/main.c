@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The life of the daemon: look, go into the background, put the parts together, mount, serve, take apart.
+ */
+#include <errno.h>
+#include <glib-unix.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "background.h"
+#include "config.h"
+#include "log.h"
+#include "mountpoint.h"
+#include "ops.h"
+#include "session.h"
+
+typedef struct {
+    FfDaemon daemon;
+    FfSession *session;
+    FfBackground background;
+    GMainLoop *loop;
+    int signal;
+} Life;
+
+static void on_session_ended(gpointer data)
+{
+    FfDaemon *daemon = data;
+
+    /* The daemon is the first member. */
+    g_main_loop_quit(((Life *)daemon)->loop);
+}
+
+static gboolean on_terminate(gpointer data)
+{
+    g_main_loop_quit(((Life *)data)->loop);
+    return G_SOURCE_CONTINUE;
+}
+
+static void log_change(const FfChange *change, gpointer data)
+{
+    g_autofree char *path = ff_node_path(change->node);
+
+    g_debug("%s: node %" G_GUINT64_FORMAT " %s%s%s", ff_change_name(change->kind), change->node->id,
+            path == NULL ? change->old_name : path,
+            change->reason == FF_REASON_NONE ? "" : ": ",
+            change->reason == FF_REASON_NONE ? "" : ff_reason_name(change->reason));
+}
+
+/* A pidfd per creator: as many as the system lets us have. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        g_message("cannot raise the limit of open files: %s", g_strerror(errno));
+}
+
+static gboolean system_failure(GError **error, const char *what)
+{
+    g_set_error(error, FF_OPTIONS_ERROR, FF_EXIT_FAILED, "cannot get %s: %s", what,
+                g_strerror(errno));
+    return FALSE;
+}
+
+static gboolean build(Life *life, GError **error)
+{
+    FfDaemon *daemon = &life->daemon;
+    const FfOptions *options = daemon->options;
+
+    life->loop = g_main_loop_new(NULL, FALSE);
+    daemon->registry = ff_registry_new(&options->registry, ff_clock_system());
+    if (options->debug)
+        ff_registry_listen(daemon->registry, log_change, NULL);
+    daemon->reaper = ff_reaper_new(daemon->registry, NULL);
+    daemon->creators = ff_creators_new(daemon->registry, NULL);
+    if (daemon->creators == NULL)
+        return system_failure(error, "an epoll instance");
+    life->session = ff_session_new(options, &ff_ops, daemon, on_session_ended, error);
+    if (life->session == NULL)
+        return FALSE;
+    daemon->session = ff_session_fuse(life->session);
+    daemon->watch = ff_watch_new(daemon->registry, options->mountpoint, NULL);
+    if (daemon->watch == NULL)
+        return system_failure(error, "an inotify instance");
+    return TRUE;
+}
+
+/* The root is being watched, which only a mount that answers lets happen. Watch thread. */
+static void on_root_watched(gpointer data)
+{
+    ff_background_ready(&((Life *)data)->background);
+}
+
+static void run(Life *life)
+{
+    FfDaemon *daemon = &life->daemon;
+
+    ff_reaper_start(daemon->reaper, daemon->session);
+    ff_session_start(life->session);
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+
+        ff_watch_ensure(daemon->watch, ff_registry_root(daemon->registry), on_root_watched, life);
+    }
+    g_main_loop_run(life->loop);
+}
+
+/* Requests first: what else there is may be in the middle of answering one. */
+static void take_apart(Life *life)
+{
+    if (life->session != NULL)
+        ff_session_stop(life->session);
+    ff_watch_free(life->daemon.watch);
+    ff_session_free(life->session);
+    ff_creators_free(life->daemon.creators);
+    ff_reaper_free(life->daemon.reaper);
+    ff_registry_free(life->daemon.registry);
+    g_clear_pointer(&life->loop, g_main_loop_unref);
+}
+
+static int complain(const GError *error)
+{
+    fprintf(stderr, "fifofs: %s\n", error->message);
+    return error->code;
+}
+
+int main(int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(FfOptions) options = NULL;
+    g_autofree char *mountpoint = NULL;
+    Life life = {0};
+    int code = FF_EXIT_OK;
+
+    setlocale(LC_ALL, "");
+    options = ff_options_parse(argc, argv, &error);
+    if (options == NULL)
+        return complain(error);
+    if (options->show_version) {
+        printf("fifofs %s\n", FIFOFS_VERSION);
+        return FF_EXIT_OK;
+    }
+    mountpoint = ff_mountpoint_check(options->mountpoint, &error);
+    if (mountpoint == NULL)
+        return complain(error);
+    g_free(options->mountpoint);
+    options->mountpoint = g_steal_pointer(&mountpoint);
+
+    ff_log_to_stderr(options->debug);
+    life.background = ff_background_enter(options->foreground);
+    raise_file_limit();
+    life.daemon.options = options;
+    g_unix_signal_add(SIGTERM, on_terminate, &life);
+    g_unix_signal_add(SIGINT, on_terminate, &life);
+    if (build(&life, &error))
+        run(&life);
+    else
+        code = complain(error);
+    take_apart(&life);
+    return code;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "mountpoint.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "options.h"
+
+#define MOUNT_INFO "/proc/self/mountinfo"
+
+/* Fields of a line of mountinfo (proc(5)); the type comes behind a lone "-". */
+#define FIELD_MOUNTPOINT 4
+
+static char *fail(GError **error, FfExit code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+static char *fail(GError **error, FfExit code, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (error != NULL)
+        *error = g_error_new_valist(FF_OPTIONS_ERROR, (int)code, format, arguments);
+    va_end(arguments);
+    return NULL;
+}
+
+static gboolean line_is_fifofs_at(const char *line, const char *path)
+{
+    g_auto(GStrv) halves = g_strsplit(line, " - ", 2);
+    g_auto(GStrv) fields = NULL;
+    g_autofree char *mountpoint = NULL;
+
+    if (g_strv_length(halves) != 2 || !g_str_has_prefix(halves[1], "fuse.fifofs "))
+        return FALSE;
+    fields = g_strsplit(halves[0], " ", 0);
+    if (g_strv_length(fields) <= FIELD_MOUNTPOINT)
+        return FALSE;
+    /* Blanks and backslashes are written as \040 and so on, which is what C does with them too. */
+    mountpoint = g_strcompress(fields[FIELD_MOUNTPOINT]);
+    return g_str_equal(mountpoint, path);
+}
+
+gboolean ff_mountpoint_is_fifofs(const char *path)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    if (!g_file_get_contents(MOUNT_INFO, &text, NULL, NULL))
+        return FALSE;
+    lines = g_strsplit(text, "\n", 0);
+    for (char **line = lines; *line != NULL; line++)
+        if (line_is_fifofs_at(*line, path))
+            return TRUE;
+    return FALSE;
+}
+
+/* A mount whose daemon has died answers ENOTCONN to everything. */
+static char *explain_stat_failure(const char *path, int code, GError **error)
+{
+    if (code == ENOTCONN)
+        return fail(error, FF_EXIT_MOUNTPOINT,
+                    "%s: the daemon of an earlier mount is gone: run 'fusermount3 -uz %s' first",
+                    path, path);
+    if (code == ENOENT)
+        return fail(error, FF_EXIT_MOUNTPOINT,
+                    "%s: no such directory: create it with 'mkdir -p %s'", path, path);
+    return fail(error, FF_EXIT_MOUNTPOINT, "%s: cannot look at the mountpoint: %s", path,
+                g_strerror(code));
+}
+
+char *ff_mountpoint_check(const char *path, GError **error)
+{
+    g_autofree char *resolved = realpath(path, NULL);
+    struct stat st;
+
+    if (resolved == NULL)
+        return explain_stat_failure(path, errno, error);
+    if (stat(resolved, &st) < 0)
+        return explain_stat_failure(path, errno, error);
+    if (!S_ISDIR(st.st_mode))
+        return fail(error, FF_EXIT_MOUNTPOINT, "%s: not a directory: name one to mount on", path);
+    if (ff_mountpoint_is_fifofs(resolved))
+        return fail(error, FF_EXIT_MOUNTPOINT,
+                    "%s: already a fifofs mount: use it, or run 'fusermount3 -u %s' first", path,
+                    path);
+    /* What fusermount3 wants of an ordinary user. */
+    if (access(resolved, W_OK) < 0 && errno == EACCES)
+        return fail(error, FF_EXIT_MOUNTPOINT,
+                    "%s: not permitted: mount on a directory that belongs to you", path);
+    return g_steal_pointer(&resolved);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Is this a place where fifofs can be mounted? */
+#pragma once
+
+#include <glib.h>
+
+/**
+ * ff_mountpoint_check() - look before mounting
+ * @path: as the user gave it
+ *
+ * Return: the absolute path without symlinks, or NULL with an FF_OPTIONS_ERROR that says what is wrong and what to do.
+ */
+char *ff_mountpoint_check(const char *path, GError **error);
+
+/* Is a fifofs mounted exactly here? @path: absolute, without symlinks. */
+gboolean ff_mountpoint_is_fifofs(const char *path);

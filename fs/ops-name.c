@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Requests that find, make, move and remove names.
+ *
+ * A request that would bring a FIFO into a directory that is not watched yet is kept back (watch.h) and served again by
+ * the watch thread. It is therefore a value of its own, NameRequest.
+ */
+#include "ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "control.h"
+
+typedef struct NameRequest NameRequest;
+
+struct NameRequest {
+    /* Carry it out. Registry locked. Return: 0 or -errno; @entry is filled in where that is the answer. */
+    int (*carry_out)(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry);
+    fuse_req_t req;
+    /* The directory that the FIFO comes into. */
+    guint64 parent;
+    char *name;
+    mode_t mode;
+    /* A rename's source. */
+    guint64 old_parent;
+    char *old_name;
+    guint flags;
+};
+
+static void name_request_free(NameRequest *request)
+{
+    g_free(request->name);
+    g_free(request->old_name);
+    g_free(request);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NameRequest, name_request_free)
+
+static void answer(fuse_req_t req, int r, const struct fuse_entry_param *entry)
+{
+    if (r == 0 && entry->ino != 0)
+        ff_ops_reply_entry(req, entry);
+    else
+        fuse_reply_err(req, -r);
+}
+
+static void serve(gpointer data);
+
+/* Serve a request whose FIFO may come into the directory, or keep it back until it may. Takes it over. */
+static void serve_when_watched(NameRequest *request)
+{
+    FfDaemon *daemon = ff_ops_daemon(request->req);
+
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+        FfNode *directory = ff_registry_find(daemon->registry, request->parent);
+
+        if (directory != NULL && ff_node_is_linked(directory) &&
+            !ff_watch_ensure(daemon->watch, directory, serve, request))
+            return;
+    }
+    serve(request);
+}
+
+static void serve(gpointer data)
+{
+    g_autoptr(NameRequest) request = data;
+    FfDaemon *daemon = ff_ops_daemon(request->req);
+    struct fuse_entry_param entry = {0};
+    int r;
+
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+
+        r = request->carry_out(request, daemon, &entry);
+    }
+    answer(request->req, r, &entry);
+}
+
+void ff_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    FfDaemon *daemon = ff_ops_daemon(req);
+    struct fuse_entry_param entry = {0};
+    FfNode *directory, *node;
+    int r = -ENOENT;
+
+    if (ff_ops_is_reserved(parent, name)) {
+        ff_control_lookup(req, parent, name);
+        return;
+    }
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+
+        directory = ff_registry_find(daemon->registry, parent);
+        if (directory != NULL)
+            r = ff_registry_lookup(daemon->registry, directory, name, &node);
+        if (r == 0)
+            ff_ops_fill_entry(daemon, node, &entry);
+    }
+    answer(req, r, &entry);
+}
+
+void ff_op_forget(fuse_req_t req, fuse_ino_t id, uint64_t n)
+{
+    FfDaemon *daemon = ff_ops_daemon(req);
+
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+
+        ff_ops_forget(daemon, id, n);
+    }
+    fuse_reply_none(req);
+}
+
+void ff_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+    FfDaemon *daemon = ff_ops_daemon(req);
+
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+
+        for (size_t i = 0; i < count; i++)
+            ff_ops_forget(daemon, forgets[i].ino, forgets[i].nlookup);
+    }
+    fuse_reply_none(req);
+}
+
+/* Make a node of the type and mode that the request names. */
+static int make(NameRequest *request, FfDaemon *daemon, FfNode **node)
+{
+    const struct fuse_ctx *context = fuse_req_ctx(request->req);
+    FfNode *directory = ff_registry_find(daemon->registry, request->parent);
+    FfNewNode wanted = {.mode = request->mode, .uid = context->uid, .gid = context->gid};
+
+    if (directory == NULL)
+        return -ENOENT;
+    if (S_ISFIFO(request->mode))
+        wanted.creator = ff_creators_get(daemon->creators, context->pid);
+    return ff_registry_create(daemon->registry, directory, request->name, &wanted, node);
+}
+
+static int make_and_enter(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry)
+{
+    FfNode *node;
+    int r = make(request, daemon, &node);
+
+    if (r == 0)
+        ff_ops_fill_entry(daemon, node, entry);
+    return r;
+}
+
+/*
+ * open(O_CREAT) of a missing name. FUSE takes nothing but a regular file for an answer; at ESTALE the kernel walks the path again
+ * (fs/namei.c do_filp_open()), finds the FIFO, and opens it itself.
+ */
+static int make_for_open(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry)
+{
+    FfNode *node;
+    int r = make(request, daemon, &node);
+
+    return r == 0 || r == -EEXIST ? -ESTALE : r;
+}
+
+static NameRequest *new_request(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+    NameRequest *request = g_new0(NameRequest, 1);
+
+    request->carry_out = make_and_enter;
+    request->req = req;
+    request->parent = parent;
+    request->name = g_strdup(name);
+    request->mode = mode;
+    return request;
+}
+
+/* Names that cannot be made whatever they are for. Return: 0 or -errno. */
+static int check_new_name(fuse_ino_t parent, const char *name)
+{
+    if (ff_control_owns(parent))
+        return -EPERM;
+    return ff_ops_is_reserved(parent, name) ? -EEXIST : 0;
+}
+
+void ff_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
+{
+    int r = S_ISFIFO(mode) ? check_new_name(parent, name) : -EPERM;
+
+    if (r < 0)
+        fuse_reply_err(req, -r);
+    else
+        serve_when_watched(new_request(req, parent, name, mode));
+}
+
+void ff_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+                  struct fuse_file_info *fi)
+{
+    int r = check_new_name(parent, name);
+    NameRequest *request;
+
+    if (r == 0 && (fi->flags & O_EXCL) != 0)
+        r = -EOPNOTSUPP;
+    if (r < 0) {
+        fuse_reply_err(req, -r);
+        return;
+    }
+    request = new_request(req, parent, name, S_IFIFO | (mode & FF_MODE_BITS));
+    request->carry_out = make_for_open;
+    serve_when_watched(request);
+}
+
+void ff_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+    int r = check_new_name(parent, name);
+
+    if (r < 0)
+        fuse_reply_err(req, -r);
+    else
+        serve(new_request(req, parent, name, S_IFDIR | (mode & FF_MODE_BITS)));
+}
+
+void ff_op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+    fuse_reply_err(req, EPERM);
+}
+
+void ff_op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t parent, const char *name)
+{
+    fuse_reply_err(req, EPERM);
+}
+
+typedef int (*RemoveFunc)(FfRegistry *registry, FfNode *directory, const char *name,
+                          const FfCaller *caller);
+
+static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, RemoveFunc remove_func)
+{
+    FfDaemon *daemon = ff_ops_daemon(req);
+    FfCaller caller = ff_ops_caller(req);
+    int r = -EPERM;
+
+    if (!ff_ops_is_reserved(parent, name)) {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+        FfNode *directory = ff_registry_find(daemon->registry, parent);
+
+        r = directory == NULL ? -ENOENT : remove_func(daemon->registry, directory, name, &caller);
+    }
+    fuse_reply_err(req, -r);
+}
+
+void ff_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    remove_name(req, parent, name, ff_registry_unlink);
+}
+
+void ff_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    remove_name(req, parent, name, ff_registry_rmdir);
+}
+
+static int carry_out_rename(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry)
+{
+    FfCaller caller = ff_ops_caller(request->req);
+    FfPlace from = {ff_registry_find(daemon->registry, request->old_parent), request->old_name};
+    FfPlace to = {ff_registry_find(daemon->registry, request->parent), request->name};
+
+    if (from.directory == NULL || to.directory == NULL)
+        return -ENOENT;
+    return ff_registry_rename(daemon->registry, from, to, request->flags, &caller);
+}
+
+void ff_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+                  const char *new_name, unsigned int flags)
+{
+    NameRequest *request;
+
+    if (ff_ops_is_reserved(parent, name) || ff_ops_is_reserved(new_parent, new_name)) {
+        fuse_reply_err(req, EPERM);
+        return;
+    }
+    request = new_request(req, new_parent, new_name, 0);
+    request->carry_out = carry_out_rename;
+    request->old_parent = parent;
+    request->old_name = g_strdup(name);
+    request->flags = flags;
+    serve_when_watched(request);
+}

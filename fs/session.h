@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The FUSE session: mounting, the request thread, unmounting.
+ */
+#pragma once
+
+#include <fuse_lowlevel.h>
+#include <glib.h>
+
+#include "options.h"
+
+typedef struct FfSession FfSession;
+
+/**
+ * ff_session_new() - mount
+ * @data:     what requests find as their user data
+ * @on_ended: called in the request thread when it ends because the mount is gone
+ *
+ * Return: the session, whose requests are not answered yet, or NULL with an FF_OPTIONS_ERROR.
+ */
+FfSession *ff_session_new(const FfOptions *options, const struct fuse_lowlevel_ops *ops,
+                          gpointer data, void (*on_ended)(gpointer data), GError **error);
+
+/* For notifications and the like. */
+struct fuse_session *ff_session_fuse(FfSession *session);
+
+/* Begin to answer, in a thread of its own. */
+void ff_session_start(FfSession *session);
+
+/* Answer no more, and unmount unless that has happened. Ends the connection: whoever waits for an answer gets an error. */
+void ff_session_stop(FfSession *session);
+
+/* It must be stopped, and nobody may have a request of it any more. Accepts NULL. */
+void ff_session_free(FfSession *session);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfSession, ff_session_free)

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The names in one directory: found by name, and listed in the order of their cookies.
+ *
+ * A cookie belongs to a name, not to what it names, and is never given twice. So whoever lists a directory piece by piece, while
+ * names come and go, meets every name that stays exactly once.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct FfNode FfNode;
+typedef struct FfDirectory FfDirectory;
+
+struct FfDirectory {
+    /* name -> FfNode, and cookie -> FfNode; NULL while the directory has never had a name in it. */
+    GHashTable *by_name;
+    GTree *by_cookie;
+    guint n_subdirectories;
+    /* Are opens and closes of its FIFOs reported to the registry? Where not, probes must tell the whole story. */
+    gboolean watched;
+};
+
+FfDirectory *ff_directory_new(void);
+
+/* The directory must be empty, or its nodes about to be freed too. Accepts NULL. */
+void ff_directory_free(FfDirectory *directory);
+
+guint ff_directory_size(const FfDirectory *directory);
+
+/* The node of that name, or NULL. */
+FfNode *ff_directory_find(const FfDirectory *directory, const char *name);
+
+/* The node with the smallest cookie above @cookie, or NULL at the end. */
+FfNode *ff_directory_after(const FfDirectory *directory, guint64 cookie);
+
+/* Name and cookie of @node must be set, must be free, and must not change while it is in. */
+void ff_directory_insert(FfDirectory *directory, FfNode *node);
+void ff_directory_remove(FfDirectory *directory, FfNode *node);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One inode of the mount: a FIFO or a directory.
+ *
+ * Fields are read freely by whoever holds the registry lock and are written by the registry alone, so that no change goes by
+ * without its change record. Two numbers need care:
+ *
+ *  - The *lookup count* is how often the kernel has been told this inode and has not forgotten it yet (FUSE LOOKUP and its
+ *    kin against FORGET). While it is not 0 the kernel may hold the FIFO open without our ever hearing of it; when it
+ *    is 0 nobody has it open and nobody waits in open().
+ *  - A node without a parent has no name any more. It stays until the kernel forgets it.
+ */
+#pragma once
+
+#include <glib.h>
+#include <sys/stat.h>
+
+#include "deadline.h"
+#include "lifetime.h"
+#include "policy.h"
+#include "process.h"
+
+/* The root has the id that FUSE gives it; the next few are for the control files (fs/control.c). */
+#define FF_ROOT_ID      G_GUINT64_CONSTANT(1)
+#define FF_FIRST_ID     G_GUINT64_CONSTANT(16)
+#define FF_NAME_MAX     255
+/* What tmpfs counts per name in a directory's size (mm/shmem.c BOGO_DIRENT_SIZE). */
+#define FF_DIRENT_BYTES 20
+
+typedef struct FfDirectory FfDirectory;
+
+struct FfNode {
+    /* First, so that g_int64_hash() of a node is that of its id. Never reused while the daemon lives. */
+    guint64 id;
+    guint64 lookups;
+
+    /* NULL for the root, and for a node that was removed and that the kernel still knows. */
+    FfNode *parent;
+    /* NUL-terminated; any bytes but '/'. */
+    char *name;
+    /* Where readdir finds it: grows with every name that is put into a directory, so a listing can go on behind it. */
+    guint64 cookie;
+
+    /* Type and permission bits. */
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    struct timespec atime, mtime, ctime;
+
+    const FfPolicy *policy;
+
+    /* NULL for a FIFO. */
+    FfDirectory *directory;
+
+    /* The rest is about FIFOs only. */
+    FfReference reference;
+    FfUse use;
+    gint64 created;
+    /* When it was last known to be in use; meaningful once `use` says that it was. */
+    gint64 last_used;
+    /* When `reference` became what it is. */
+    gint64 reference_since;
+    /* When the kernel was last asked whether somebody holds it; 0 for never. */
+    gint64 probed;
+    /* Grows with every LOOKUP and every change of name, either of which makes a probe under way meaningless. */
+    guint lookup_serial;
+    FfDeadline deadline;
+    /* Neither NULL nor alive: the creator is gone. NULL: it was never known. */
+    FfProcess *creator;
+    FfNode *creator_next, *creator_previous;
+};
+
+static inline gboolean ff_node_is_fifo(const FfNode *node)
+{
+    return node->directory == NULL;
+}
+
+/* Has it a name still? */
+static inline gboolean ff_node_is_linked(const FfNode *node)
+{
+    return node->parent != NULL || node->id == FF_ROOT_ID;
+}
+
+/**
+ * ff_node_lifetime() - the lifetime in force
+ *
+ * The sticky bit of a FIFO says "keep", as systemd-tmpfiles reads it, whatever its policy says.
+ */
+FfLifetime ff_node_lifetime(const FfNode *node);
+
+/* What a decision about the node's lifetime rests on. */
+FfLifetimeFacts ff_node_facts(const FfNode *node);
+
+/**
+ * ff_node_path() - the path below the mount root
+ *
+ * Return: a new string without a leading '/', "" for the root; NULL for a node that has no name any more.
+ */
+char *ff_node_path(const FfNode *node);
+
+/**
+ * ff_node_stat() - what stat(2) says of it
+ * @out: filled in whole, but for st_dev
+ */
+void ff_node_stat(const FfNode *node, struct stat *out);

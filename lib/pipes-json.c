@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "pipes-json.h"
+
+#include "directory.h"
+#include "duration.h"
+#include "json.h"
+
+typedef struct {
+    guint64 directory;
+    guint64 cookie;
+} Place;
+
+struct FfPipesReader {
+    FfCaller caller;
+    gid_t *groups;
+    gboolean sees_all;
+    /* From the root down to the directory that is being listed; empty at the end of the list. */
+    GArray *places;
+    /* The path of that directory, with a '/' behind it unless it is the root's. */
+    GString *prefix;
+};
+
+/* What turns monotonic times into wall-clock times: both as they are while one piece is made. */
+typedef struct {
+    gint64 now;
+    gint64 realtime_offset;
+} Times;
+
+FfPipesReader *ff_pipes_reader_new(const FfCaller *caller, gboolean sees_all)
+{
+    FfPipesReader *reader = g_new0(FfPipesReader, 1);
+
+    reader->groups = g_memdup2(caller->groups, caller->n_groups * sizeof *caller->groups);
+    reader->caller = *caller;
+    reader->caller.groups = reader->groups;
+    reader->sees_all = sees_all;
+    reader->places = g_array_new(FALSE, FALSE, sizeof(Place));
+    reader->prefix = g_string_new(NULL);
+    ff_pipes_reader_rewind(reader);
+    return reader;
+}
+
+void ff_pipes_reader_free(FfPipesReader *reader)
+{
+    if (reader == NULL)
+        return;
+    g_free(reader->groups);
+    g_array_unref(reader->places);
+    g_string_free(reader->prefix, TRUE);
+    g_free(reader);
+}
+
+void ff_pipes_reader_rewind(FfPipesReader *reader)
+{
+    Place root = {FF_ROOT_ID, 0};
+
+    g_array_set_size(reader->places, 0);
+    g_array_append_val(reader->places, root);
+}
+
+const char *ff_pipes_state_name(const FfNode *node)
+{
+    switch (node->reference) {
+    case FF_REFERENCE_HELD:
+        return "in-use";
+    case FF_REFERENCE_CACHED:
+        return "cached";
+    case FF_REFERENCE_NONE:
+        break;
+    }
+    return node->use == FF_USE_NEVER ? "new" : "idle";
+}
+
+static void append_identity(GString *out, const char *prefix, const FfNode *node)
+{
+    g_autofree char *path = g_strconcat(prefix, node->name, NULL);
+
+    g_string_append(out, "{\"path\":");
+    ff_json_append_string(out, path);
+    if (!g_utf8_validate(path, -1, NULL)) {
+        g_string_append(out, ",\"path_b64\":");
+        ff_json_append_base64(out, path);
+    }
+    g_string_append_printf(out, ",\"id\":%" G_GUINT64_FORMAT ",\"mode\":\"%04o\",\"uid\":%u,\"gid\":%u",
+                           node->id, node->mode & FF_MODE_BITS, node->uid, node->gid);
+}
+
+static void append_creator(GString *out, const FfProcess *creator)
+{
+    g_string_append(out, ",\"creator\":");
+    if (creator == NULL) {
+        g_string_append(out, "null");
+        return;
+    }
+    g_string_append_printf(out, "{\"pid\":%d,\"comm\":", creator->pid);
+    ff_json_append_string(out, creator->comm);
+    g_string_append(out, creator->alive ? ",\"alive\":true}" : ",\"alive\":false}");
+}
+
+static void append_state(GString *out, const FfNode *node, const Times *times)
+{
+    gboolean used = node->use != FF_USE_NEVER || node->reference == FF_REFERENCE_HELD;
+    gint64 last_used = node->reference == FF_REFERENCE_HELD ? times->now : node->last_used;
+
+    g_string_append_printf(out, ",\"state\":\"%s\",\"used\":%s,\"created\":",
+                           ff_pipes_state_name(node), used ? "true" : "false");
+    ff_json_append_seconds(out, node->created + times->realtime_offset);
+    g_string_append(out, ",\"last_used\":");
+    ff_json_append_seconds_or_null(out, used ? last_used + times->realtime_offset
+                                             : FF_DURATION_INFINITY);
+}
+
+static void append_policy(GString *out, const FfNode *node, const Times *times)
+{
+    FfLifetimeFacts facts = ff_node_facts(node);
+    FfReason reason;
+    gint64 due = ff_lifetime_due(&facts, &reason);
+
+    g_string_append_printf(out, ",\"lifetime\":\"%s\",\"linger\":",
+                           ff_lifetime_name(facts.policy.lifetime));
+    ff_json_append_seconds_or_null(out, ff_policy_linger(&facts.policy));
+    g_string_append(out, ",\"grace\":");
+    ff_json_append_seconds_or_null(out, facts.policy.grace);
+    g_string_append(out, ",\"max_age\":");
+    ff_json_append_seconds_or_null(out, facts.policy.max_age);
+    g_string_append(out, ",\"expires\":");
+    if (due != FF_NEVER)
+        due = MAX(due, times->now) + times->realtime_offset;
+    ff_json_append_seconds_or_null(out, due);
+    g_string_append(out, "}\n");
+}
+
+static void append_line(GString *out, const char *prefix, const FfNode *node, const Times *times)
+{
+    append_identity(out, prefix, node);
+    append_creator(out, node->creator);
+    append_state(out, node, times);
+    append_policy(out, node, times);
+}
+
+/* The directory that is being listed; places whose directory is gone are left. NULL at the end. */
+static FfNode *current_directory(FfPipesReader *reader, FfRegistry *registry)
+{
+    while (reader->places->len > 0) {
+        const Place *place = &g_array_index(reader->places, Place, reader->places->len - 1);
+        FfNode *directory = ff_registry_find(registry, place->directory);
+
+        if (directory != NULL && ff_node_is_linked(directory) &&
+            (reader->sees_all || ff_access_may_list(&reader->caller, directory)))
+            return directory;
+        g_array_set_size(reader->places, reader->places->len - 1);
+    }
+    return NULL;
+}
+
+static void set_prefix(FfPipesReader *reader, const FfNode *directory)
+{
+    g_autofree char *path = ff_node_path(directory);
+
+    g_string_assign(reader->prefix, path);
+    if (reader->prefix->len > 0)
+        g_string_append_c(reader->prefix, '/');
+}
+
+/* List FIFOs of one directory up to its next sub-directory, which is entered, or its end, where it is left. */
+static void fill_from(FfPipesReader *reader, FfNode *directory, const Times *times, GString *out,
+                      gsize enough)
+{
+    Place *place = &g_array_index(reader->places, Place, reader->places->len - 1);
+
+    set_prefix(reader, directory);
+    while (out->len < enough) {
+        FfNode *node = ff_directory_after(directory->directory, place->cookie);
+
+        if (node == NULL) {
+            g_array_set_size(reader->places, reader->places->len - 1);
+            return;
+        }
+        place->cookie = node->cookie;
+        if (!ff_node_is_fifo(node)) {
+            Place below = {node->id, 0};
+
+            g_array_append_val(reader->places, below);
+            return;
+        }
+        append_line(out, reader->prefix->str, node, times);
+    }
+}
+
+void ff_pipes_reader_fill(FfPipesReader *reader, FfRegistry *registry, GString *out, gsize enough)
+{
+    Times times = {
+        .now = ff_registry_now(registry),
+    };
+    struct timespec realtime = ff_registry_realtime(registry);
+
+    times.realtime_offset = realtime.tv_sec * FF_SECOND + realtime.tv_nsec / 1000 - times.now;
+    while (out->len < enough) {
+        FfNode *directory = current_directory(reader, registry);
+
+        if (directory == NULL)
+            return;
+        fill_from(reader, directory, &times, out, enough);
+    }
+}

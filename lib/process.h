@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A process that has created FIFOs, as far as lifetimes need it: is it still there, and is the leader of its session?
+ *
+ * Many FIFOs share one FfProcess, and it outlives the process itself for as long as a FIFO names it as its creator.
+ * How its end is noticed is the business of whoever makes it (fs/creator.c); here it is only told.
+ */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+typedef struct FfNode FfNode;
+typedef struct FfProcess FfProcess;
+
+struct FfProcess {
+    pid_t pid;
+    /* The command name as the kernel had it when the process first created something; any bytes but NUL. */
+    char comm[16];
+    gboolean alive;
+    /* The leader of its session; NULL where it could not be known. A leader's own is NULL. */
+    FfProcess *leader;
+
+    /* Below: kept by process.c and the registry, under the registry lock. */
+    guint refs;
+    /* The nodes it created that still exist, linked through FfNode.creator_next. */
+    FfNode *created;
+    /* The set of processes whose session it leads; NULL until there is one. */
+    GHashTable *members;
+};
+
+/**
+ * ff_process_new() - a living process
+ * @pid:    its id, for people to read; identity is the pointer
+ * @comm:   its command name
+ * @leader: (nullable): the leader of its session; a reference is taken
+ *
+ * Return: the process, with one reference.
+ */
+FfProcess *ff_process_new(pid_t pid, const char *comm, FfProcess *leader);
+
+FfProcess *ff_process_ref(FfProcess *process);
+void ff_process_unref(FfProcess *process);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfProcess, ff_process_unref)

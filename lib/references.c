@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the registry knows of the kernel's references to a FIFO, and of its use.
+ *
+ *              LOOKUP                 probe: still there
+ *     NONE ---------------> CACHED ------------------------> HELD
+ *       ^                    |  ^                             |
+ *       |       FORGET       |  |           LOOKUP            |
+ *       +--------------------+  +-----------------------------+
+ *       +----------------------- FORGET ----------------------+
+ *
+ * HELD is the only state that proves use while it lasts, so leaving it is what dates the last use.
+ */
+#include "registry-private.h"
+
+#include "directory.h"
+#include "duration.h"
+
+/*
+ * A stat() holds a reference for microseconds, and a probe may meet it. What was held for less than this was not in use: neither
+ * was it opened (an open is reported) nor did anybody wait for long.
+ */
+#define SHORTEST_USE (50 * FF_MILLISECOND)
+
+static void set_reference(FfRegistry *registry, FfNode *node, FfReference reference)
+{
+    node->reference = reference;
+    node->reference_since = ff_registry_now(registry);
+}
+
+static void note_use(FfRegistry *registry, FfNode *node, FfUse use)
+{
+    node->use = MAX(node->use, use);
+    node->last_used = ff_registry_now(registry);
+}
+
+static void leave_held(FfRegistry *registry, FfNode *node)
+{
+    gboolean watched = node->parent != NULL && node->parent->directory->watched;
+
+    if (node->reference != FF_REFERENCE_HELD ||
+        ff_registry_now(registry) - node->reference_since < SHORTEST_USE)
+        return;
+    note_use(registry, node, watched ? FF_USE_AWAITED : FF_USE_OPENED);
+}
+
+void ff_registry_add_lookup(FfRegistry *registry, FfNode *node)
+{
+    node->lookups++;
+    if (!ff_node_is_fifo(node))
+        return;
+    node->lookup_serial++;
+    if (node->reference == FF_REFERENCE_CACHED)
+        return;
+    leave_held(registry, node);
+    set_reference(registry, node, FF_REFERENCE_CACHED);
+    ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
+}
+
+void ff_registry_forget(FfRegistry *registry, FfNode *node, guint64 n)
+{
+    node->lookups -= MIN(n, node->lookups);
+    if (node->lookups > 0)
+        return;
+    if (!ff_node_is_linked(node)) {
+        ff_registry_free_node(registry, node);
+        return;
+    }
+    if (!ff_node_is_fifo(node))
+        return;
+    leave_held(registry, node);
+    set_reference(registry, node, FF_REFERENCE_NONE);
+    ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
+}
+
+guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node)
+{
+    node->probed = ff_registry_now(registry);
+    return node->lookup_serial;
+}
+
+void ff_registry_end_probe(FfRegistry *registry, FfNode *node, guint serial, gboolean held)
+{
+    if (held && node->reference == FF_REFERENCE_CACHED && node->lookup_serial == serial)
+        set_reference(registry, node, FF_REFERENCE_HELD);
+    ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
+}
+
+void ff_registry_note_opened(FfRegistry *registry, FfNode *node)
+{
+    note_use(registry, node, FF_USE_OPENED);
+    ff_registry_emit_plain(registry, FF_CHANGE_OPENED, node);
+}
+
+void ff_registry_note_closed(FfRegistry *registry, FfNode *node)
+{
+    /* A close without an open is that of a file whose old name another FIFO has now. */
+    if (node->use == FF_USE_OPENED)
+        note_use(registry, node, FF_USE_OPENED);
+    ff_registry_emit_plain(registry, FF_CHANGE_CLOSED, node);
+}
+
+void ff_registry_notes_lost(FfRegistry *registry)
+{
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, registry->nodes);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        FfNode *node = key;
+
+        if (!ff_node_is_fifo(node) || !ff_node_is_linked(node) ||
+            node->reference == FF_REFERENCE_NONE)
+            continue;
+        note_use(registry, node, FF_USE_OPENED);
+        ff_registry_emit_plain(registry, FF_CHANGE_CLOSED, node);
+    }
+}
+
+void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean watched)
+{
+    directory->directory->watched = watched;
+}
+
+static void creator_ended(FfRegistry *registry, FfProcess *process)
+{
+    for (FfNode *node = process->created; node != NULL; node = node->creator_next)
+        if (ff_node_is_linked(node))
+            ff_registry_emit_plain(registry, FF_CHANGE_CREATOR_ENDED, node);
+}
+
+void ff_registry_process_ended(FfRegistry *registry, FfProcess *process)
+{
+    GHashTableIter iter;
+    gpointer member;
+
+    process->alive = FALSE;
+    creator_ended(registry, process);
+    if (process->members == NULL)
+        return;
+    g_hash_table_iter_init(&iter, process->members);
+    while (g_hash_table_iter_next(&iter, &member, NULL))
+        creator_ended(registry, member);
+}

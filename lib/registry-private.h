@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files that make up the registry share: registry.c, attributes.c and references.c. */
+#pragma once
+
+#include "registry.h"
+
+struct FfRegistry {
+    GMutex lock;
+    FfRegistryOptions options;
+    const FfClock *clock;
+
+    /* Every node, with or without a name: a set, hashed by the id that each starts with. */
+    GHashTable *nodes;
+    FfNode *root;
+    guint64 next_id;
+    guint64 next_cookie;
+    guint n_fifos, n_directories;
+
+    FfPolicyPool *policies;
+    GArray *listeners;
+};
+
+/* Tell the listeners. */
+void ff_registry_emit(FfRegistry *registry, const FfChange *change);
+
+/* The same, for a change that has nothing to say but which node it happened to. */
+void ff_registry_emit_plain(FfRegistry *registry, FfChangeKind kind, FfNode *node);
+
+/* Exchange the node's policy for this one. */
+void ff_registry_adopt_policy(FfRegistry *registry, FfNode *node, const FfPolicy *policy);
+
+/* For a node without a name that the kernel has forgotten. */
+void ff_registry_free_node(FfRegistry *registry, FfNode *node);

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "registry-private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "directory.h"
+
+/* Offsets 1 and 2 of a directory are "." and "..". */
+#define FIRST_COOKIE 3
+
+typedef struct {
+    FfChangeListener listener;
+    gpointer data;
+} Listening;
+
+void ff_registry_lock(FfRegistry *registry)
+{
+    g_mutex_lock(&registry->lock);
+}
+
+void ff_registry_unlock(FfRegistry *registry)
+{
+    g_mutex_unlock(&registry->lock);
+}
+
+void ff_registry_listen(FfRegistry *registry, FfChangeListener listener, gpointer data)
+{
+    Listening listening = {listener, data};
+
+    g_array_append_val(registry->listeners, listening);
+}
+
+void ff_registry_emit(FfRegistry *registry, const FfChange *change)
+{
+    for (guint i = 0; i < registry->listeners->len; i++) {
+        const Listening *listening = &g_array_index(registry->listeners, Listening, i);
+
+        listening->listener(change, listening->data);
+    }
+}
+
+void ff_registry_emit_plain(FfRegistry *registry, FfChangeKind kind, FfNode *node)
+{
+    ff_registry_emit(registry, &(FfChange){.kind = kind, .node = node});
+}
+
+const FfRegistryOptions *ff_registry_options(const FfRegistry *registry)
+{
+    return &registry->options;
+}
+
+gint64 ff_registry_now(const FfRegistry *registry)
+{
+    return ff_clock_monotonic(registry->clock);
+}
+
+struct timespec ff_registry_realtime(const FfRegistry *registry)
+{
+    return ff_clock_realtime(registry->clock);
+}
+
+FfNode *ff_registry_root(const FfRegistry *registry)
+{
+    return registry->root;
+}
+
+FfNode *ff_registry_find(const FfRegistry *registry, guint64 id)
+{
+    return g_hash_table_lookup(registry->nodes, &id);
+}
+
+guint ff_registry_n_fifos(const FfRegistry *registry)
+{
+    return registry->n_fifos;
+}
+
+guint ff_registry_n_directories(const FfRegistry *registry)
+{
+    return registry->n_directories;
+}
+
+/* A node that has neither a name nor a place yet. */
+static FfNode *new_node(FfRegistry *registry, guint64 id, mode_t mode, const FfPolicy *policy)
+{
+    FfNode *node = g_new0(FfNode, 1);
+
+    node->id = id;
+    node->mode = mode;
+    node->atime = node->mtime = node->ctime = ff_registry_realtime(registry);
+    node->created = node->reference_since = ff_registry_now(registry);
+    node->policy = ff_policy_pool_take(registry->policies, policy);
+    node->deadline.at = FF_NEVER;
+    if (S_ISDIR(mode))
+        node->directory = ff_directory_new();
+    g_hash_table_add(registry->nodes, node);
+    return node;
+}
+
+void ff_registry_adopt_policy(FfRegistry *registry, FfNode *node, const FfPolicy *policy)
+{
+    const FfPolicy *previous = node->policy;
+
+    node->policy = ff_policy_pool_take(registry->policies, policy);
+    ff_policy_pool_release(registry->policies, previous);
+}
+
+static void set_creator(FfNode *node, FfProcess *creator)
+{
+    if (creator == NULL)
+        return;
+    node->creator = ff_process_ref(creator);
+    node->creator_next = creator->created;
+    if (creator->created != NULL)
+        creator->created->creator_previous = node;
+    creator->created = node;
+}
+
+static void clear_creator(FfNode *node)
+{
+    if (node->creator == NULL)
+        return;
+    if (node->creator_previous != NULL)
+        node->creator_previous->creator_next = node->creator_next;
+    else
+        node->creator->created = node->creator_next;
+    if (node->creator_next != NULL)
+        node->creator_next->creator_previous = node->creator_previous;
+    node->creator_next = node->creator_previous = NULL;
+    g_clear_pointer(&node->creator, ff_process_unref);
+}
+
+static void node_free(FfNode *node)
+{
+    clear_creator(node);
+    ff_directory_free(node->directory);
+    g_free(node->name);
+    g_free(node);
+}
+
+void ff_registry_free_node(FfRegistry *registry, FfNode *node)
+{
+    g_hash_table_remove(registry->nodes, node);
+    ff_policy_pool_release(registry->policies, node->policy);
+    node_free(node);
+}
+
+FfRegistry *ff_registry_new(const FfRegistryOptions *options, const FfClock *clock)
+{
+    FfRegistry *registry = g_new0(FfRegistry, 1);
+
+    g_mutex_init(&registry->lock);
+    registry->options = *options;
+    registry->clock = clock;
+    registry->nodes = g_hash_table_new(g_int64_hash, g_int64_equal);
+    registry->next_id = FF_FIRST_ID;
+    registry->next_cookie = FIRST_COOKIE;
+    registry->policies = ff_policy_pool_new();
+    registry->listeners = g_array_new(FALSE, FALSE, sizeof(Listening));
+    registry->root = new_node(registry, FF_ROOT_ID, S_IFDIR | (options->root_mode & FF_MODE_BITS),
+                              &options->policy);
+    registry->root->uid = options->root_uid;
+    registry->root->gid = options->root_gid;
+    return registry;
+}
+
+void ff_registry_free(FfRegistry *registry)
+{
+    GHashTableIter iter;
+    gpointer node;
+
+    if (registry == NULL)
+        return;
+    g_hash_table_iter_init(&iter, registry->nodes);
+    while (g_hash_table_iter_next(&iter, &node, NULL))
+        node_free(node);
+    g_hash_table_unref(registry->nodes);
+    ff_policy_pool_free(registry->policies);
+    g_array_unref(registry->listeners);
+    g_mutex_clear(&registry->lock);
+    g_free(registry);
+}
+
+static int check_name(const char *name)
+{
+    return strlen(name) > FF_NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
+int ff_registry_lookup(const FfRegistry *registry, const FfNode *directory, const char *name,
+                       FfNode **node)
+{
+    int r = check_name(name);
+    FfNode *found;
+
+    if (r < 0)
+        return r;
+    found = ff_directory_find(directory->directory, name);
+    if (found == NULL)
+        return -ENOENT;
+    *node = found;
+    return 0;
+}
+
+static void touch_directory(FfRegistry *registry, FfNode *directory)
+{
+    directory->mtime = directory->ctime = ff_registry_realtime(registry);
+}
+
+/* Give the node a name; @cookie is that of the name where there was one already, else 0. */
+static void attach(FfRegistry *registry, FfNode *node, FfNode *directory, const char *name,
+                   guint64 cookie)
+{
+    g_free(node->name);
+    node->name = g_strdup(name);
+    node->parent = directory;
+    node->cookie = cookie != 0 ? cookie : registry->next_cookie++;
+    ff_directory_insert(directory->directory, node);
+    touch_directory(registry, directory);
+}
+
+/* Take the node out of its directory, for good or to put it elsewhere. */
+static void detach(FfRegistry *registry, FfNode *node)
+{
+    ff_directory_remove(node->parent->directory, node);
+    touch_directory(registry, node->parent);
+    node->parent = NULL;
+}
+
+static void count_names(FfRegistry *registry, const FfNode *node, gint by)
+{
+    if (ff_node_is_fifo(node))
+        registry->n_fifos += (guint)by;
+    else
+        registry->n_directories += (guint)by;
+}
+
+static gid_t group_of_new(const FfRegistry *registry, const FfNode *directory, gid_t wanted)
+{
+    if ((directory->mode & S_ISGID) != 0)
+        return directory->gid;
+    return registry->options.fix_gid ? registry->options.gid : wanted;
+}
+
+static void set_owner_of_new(const FfRegistry *registry, FfNode *node, const FfNode *directory,
+                             const FfNewNode *wanted)
+{
+    node->uid = registry->options.fix_uid ? registry->options.uid : wanted->uid;
+    node->gid = group_of_new(registry, directory, wanted->gid);
+    if (!ff_node_is_fifo(node))
+        node->mode |= directory->mode & S_ISGID;
+}
+
+int ff_registry_create(FfRegistry *registry, FfNode *directory, const char *name,
+                       const FfNewNode *wanted, FfNode **node)
+{
+    mode_t type = wanted->mode & S_IFMT;
+    FfNode *created;
+    int r = ff_registry_lookup(registry, directory, name, &created);
+
+    if (r == 0)
+        return -EEXIST;
+    if (r != -ENOENT)
+        return r;
+    if (!ff_node_is_linked(directory))
+        return -ENOENT;
+    created = new_node(registry, registry->next_id++,
+                       type | ff_modes_new(&registry->options.modes, type, wanted->mode),
+                       directory->policy);
+    set_owner_of_new(registry, created, directory, wanted);
+    if (ff_node_is_fifo(created))
+        set_creator(created, wanted->creator);
+    attach(registry, created, directory, name, 0);
+    count_names(registry, created, 1);
+    ff_registry_emit_plain(registry, FF_CHANGE_CREATED, created);
+    *node = created;
+    return 0;
+}
+
+void ff_registry_remove(FfRegistry *registry, FfNode *node, FfReason reason)
+{
+    FfChange change = {
+        .kind = FF_CHANGE_REMOVED,
+        .node = node,
+        .old_parent = node->parent,
+        .old_name = node->name,
+        .reason = reason,
+    };
+
+    detach(registry, node);
+    node->ctime = ff_registry_realtime(registry);
+    count_names(registry, node, -1);
+    ff_registry_emit(registry, &change);
+    if (node->lookups == 0)
+        ff_registry_free_node(registry, node);
+}
+
+int ff_registry_unlink(FfRegistry *registry, FfNode *directory, const char *name,
+                       const FfCaller *caller)
+{
+    FfNode *node;
+    int r = ff_registry_lookup(registry, directory, name, &node);
+
+    if (r < 0)
+        return r;
+    if (!ff_access_may_remove(caller, directory, node))
+        return -EPERM;
+    if (!ff_node_is_fifo(node))
+        return -EISDIR;
+    ff_registry_remove(registry, node, FF_REASON_UNLINK);
+    return 0;
+}
+
+int ff_registry_rmdir(FfRegistry *registry, FfNode *directory, const char *name,
+                      const FfCaller *caller)
+{
+    FfNode *node;
+    int r = ff_registry_lookup(registry, directory, name, &node);
+
+    if (r < 0)
+        return r;
+    if (!ff_access_may_remove(caller, directory, node))
+        return -EPERM;
+    if (ff_node_is_fifo(node))
+        return -ENOTDIR;
+    if (ff_directory_size(node->directory) > 0)
+        return -ENOTEMPTY;
+    ff_registry_remove(registry, node, FF_REASON_UNLINK);
+    return 0;
+}
+
+static gboolean is_below(const FfNode *node, const FfNode *ancestor)
+{
+    for (; node != NULL; node = node->parent)
+        if (node == ancestor)
+            return TRUE;
+    return FALSE;
+}
+
+/* May @node take the place of @target, which has the name already? */
+static int check_replace(const FfNode *node, const FfNode *target)
+{
+    if (ff_node_is_fifo(node))
+        return ff_node_is_fifo(target) ? 0 : -EISDIR;
+    if (ff_node_is_fifo(target))
+        return -ENOTDIR;
+    return ff_directory_size(target->directory) > 0 ? -ENOTEMPTY : 0;
+}
+
+static int check_rename(FfPlace from, FfPlace to, const FfNode *node, const FfNode *target,
+                        guint flags, const FfCaller *caller)
+{
+    if (target != NULL && (flags & RENAME_NOREPLACE) != 0)
+        return -EEXIST;
+    if (target == NULL && (flags & RENAME_EXCHANGE) != 0)
+        return -ENOENT;
+    if (!ff_access_may_remove(caller, from.directory, node))
+        return -EPERM;
+    if (target != NULL && !ff_access_may_remove(caller, to.directory, target))
+        return -EPERM;
+    if (is_below(to.directory, node))
+        return -EINVAL;
+    if ((flags & RENAME_EXCHANGE) != 0)
+        return is_below(from.directory, target) ? -EINVAL : 0;
+    return target == NULL ? 0 : check_replace(node, target);
+}
+
+static void emit_renamed(FfRegistry *registry, FfNode *node, FfNode *old_parent,
+                         const char *old_name)
+{
+    node->ctime = ff_registry_realtime(registry);
+    node->lookup_serial++;
+    ff_registry_emit(registry, &(FfChange){.kind = FF_CHANGE_RENAMED,
+                                           .node = node,
+                                           .old_parent = old_parent,
+                                           .old_name = old_name});
+}
+
+static void move(FfRegistry *registry, FfNode *node, FfPlace to, guint64 cookie)
+{
+    FfNode *old_parent = node->parent;
+    g_autofree char *old_name = g_strdup(node->name);
+
+    detach(registry, node);
+    attach(registry, node, to.directory, to.name, cookie);
+    emit_renamed(registry, node, old_parent, old_name);
+}
+
+static void exchange(FfRegistry *registry, FfPlace from, FfPlace to, FfNode *node, FfNode *target)
+{
+    guint64 cookie = node->cookie, target_cookie = target->cookie;
+
+    detach(registry, node);
+    detach(registry, target);
+    attach(registry, node, to.directory, to.name, target_cookie);
+    attach(registry, target, from.directory, from.name, cookie);
+    emit_renamed(registry, node, from.directory, from.name);
+    emit_renamed(registry, target, to.directory, to.name);
+}
+
+int ff_registry_rename(FfRegistry *registry, FfPlace from, FfPlace to, guint flags,
+                       const FfCaller *caller)
+{
+    FfNode *node, *target = NULL;
+    guint64 cookie = 0;
+    int r;
+
+    if ((flags & ~(guint)(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 ||
+        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+        return -EINVAL;
+    r = ff_registry_lookup(registry, from.directory, from.name, &node);
+    if (r < 0)
+        return r;
+    r = ff_registry_lookup(registry, to.directory, to.name, &target);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    if (!ff_node_is_linked(to.directory))
+        return -ENOENT;
+    r = check_rename(from, to, node, target, flags, caller);
+    if (r < 0 || node == target)
+        return r;
+    if ((flags & RENAME_EXCHANGE) != 0) {
+        exchange(registry, from, to, node, target);
+        return 0;
+    }
+    if (target != NULL) {
+        cookie = target->cookie;
+        ff_registry_remove(registry, target, FF_REASON_REPLACED);
+    }
+    move(registry, node, to, cookie);
+    return 0;
+}

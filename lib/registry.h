@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * All nodes of a mount, and the only place where they change.
+ *
+ * Read ff_registry_create() and detach() in registry.c first: a node is made by the one and loses its name by the other,
+ * whoever asks.
+ *
+ * Locking: one mutex for everything. Every function here, but for new, free and lock, wants it held by the caller; a node pointer
+ * is good while it is held (afterwards keep the id). Nothing that may wait for the kernel happens under it.
+ *
+ * Errors are -errno, and are those of tmpfs.
+ */
+#pragma once
+
+#include <glib.h>
+#include <sys/stat.h>
+
+#include "access.h"
+#include "change.h"
+#include "clock.h"
+#include "modes.h"
+#include "node.h"
+
+typedef struct FfRegistry FfRegistry;
+
+typedef struct {
+    FfModes modes;
+    /* What applies where no directory says otherwise. */
+    FfPolicy policy;
+    mode_t root_mode;
+    uid_t root_uid;
+    gid_t root_gid;
+    /* Where set, every new node belongs to this user or group. */
+    gboolean fix_uid, fix_gid;
+    uid_t uid;
+    gid_t gid;
+} FfRegistryOptions;
+
+FfRegistry *ff_registry_new(const FfRegistryOptions *options, const FfClock *clock);
+void ff_registry_free(FfRegistry *registry);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfRegistry, ff_registry_free)
+
+void ff_registry_lock(FfRegistry *registry);
+void ff_registry_unlock(FfRegistry *registry);
+
+/* A lock for a scope: g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(registry); */
+typedef FfRegistry FfRegistryLocker;
+
+static inline FfRegistryLocker *ff_registry_locker_new(FfRegistry *registry)
+{
+    ff_registry_lock(registry);
+    return registry;
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfRegistryLocker, ff_registry_unlock)
+
+/* Listeners are told in the order in which they came and stay as long as the registry. */
+void ff_registry_listen(FfRegistry *registry, FfChangeListener listener, gpointer data);
+
+const FfRegistryOptions *ff_registry_options(const FfRegistry *registry);
+gint64 ff_registry_now(const FfRegistry *registry);
+
+FfNode *ff_registry_root(const FfRegistry *registry);
+
+/* The node with that id, also one without a name; NULL where there is none. */
+FfNode *ff_registry_find(const FfRegistry *registry, guint64 id);
+
+/* Counts of names: FIFOs, and directories without the root. */
+guint ff_registry_n_fifos(const FfRegistry *registry);
+guint ff_registry_n_directories(const FfRegistry *registry);
+
+/**
+ * ff_registry_lookup() - the node of a name
+ * @node: set to the node on success
+ *
+ * Return: 0, -ENOENT, or -ENAMETOOLONG.
+ */
+int ff_registry_lookup(const FfRegistry *registry, const FfNode *directory, const char *name,
+                       FfNode **node);
+
+typedef struct {
+    /* Type (S_IFIFO or S_IFDIR) and requested permission bits. */
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    /* (nullable): a reference is taken. */
+    FfProcess *creator;
+} FfNewNode;
+
+/**
+ * ff_registry_create() - make a FIFO or a directory
+ * @node: set to it on success
+ *
+ * Mode and owner follow the options and the directory (set-group-ID); the policy is the directory's.
+ *
+ * Return: 0, -EEXIST, -ENAMETOOLONG, or -ENOENT in a directory that was removed.
+ */
+int ff_registry_create(FfRegistry *registry, FfNode *directory, const char *name,
+                       const FfNewNode *wanted, FfNode **node);
+
+/**
+ * ff_registry_unlink() - remove the name of a FIFO
+ *
+ * Return: 0, -ENOENT, -ENAMETOOLONG, -EISDIR, or -EPERM for a caller who may not.
+ */
+int ff_registry_unlink(FfRegistry *registry, FfNode *directory, const char *name,
+                       const FfCaller *caller);
+
+/* Remove an empty directory. Return: 0, or as unlink but for -ENOTDIR and -ENOTEMPTY. */
+int ff_registry_rmdir(FfRegistry *registry, FfNode *directory, const char *name,
+                      const FfCaller *caller);
+
+typedef struct {
+    FfNode *directory;
+    const char *name;
+} FfPlace;
+
+/**
+ * ff_registry_rename() - as renameat2(2)
+ * @flags: RENAME_NOREPLACE or RENAME_EXCHANGE; others are refused with -EINVAL
+ */
+int ff_registry_rename(FfRegistry *registry, FfPlace from, FfPlace to, guint flags,
+                       const FfCaller *caller);
+
+/* A removal that nobody asked for by a call: the node loses its name for this reason. */
+void ff_registry_remove(FfRegistry *registry, FfNode *node, FfReason reason);
+
+/* What a SETATTR may change; the flags say which are meant. */
+typedef struct {
+    gboolean set_mode, set_uid, set_gid, set_atime, set_mtime;
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    struct timespec atime, mtime;
+} FfAttributes;
+
+/**
+ * ff_registry_set_attributes() - chmod, chown, utimensat
+ *
+ * All or nothing. Who may is the kernel's to check; what may be set is checked here.
+ *
+ * Return: 0, or -EPERM for a mode outside of ceiling and floor or an owner other than the fixed one.
+ */
+int ff_registry_set_attributes(FfRegistry *registry, FfNode *node, const FfAttributes *wanted);
+
+/* The current time, for an attribute that is to be "now". */
+struct timespec ff_registry_realtime(const FfRegistry *registry);
+
+/**
+ * ff_registry_set_policy() - set one value of a node's policy
+ * @key:   one of ff_policy_keys
+ * @value: its text, or NULL to take the parent directory's (the mount's, for the root)
+ *
+ * On a directory it is for what will be created in it. A lifetime that is set on a FIFO clears its sticky bit,
+ * which would hide it.
+ *
+ * Return: 0, -ENODATA for an unknown key, -EINVAL for a bad value.
+ */
+int ff_registry_set_policy(FfRegistry *registry, FfNode *node, const char *key, const char *value);
+
+/* The kernel was told the node once more (the answer to a LOOKUP or to its kin). */
+void ff_registry_add_lookup(FfRegistry *registry, FfNode *node);
+
+/* The kernel forgets @n of them. A node without a name is freed with the last. */
+void ff_registry_forget(FfRegistry *registry, FfNode *node, guint64 n);
+
+/* A probe was begun at the node; keep what this returns for ff_registry_end_probe(). */
+guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node);
+
+/**
+ * ff_registry_end_probe() - what a probe has found
+ * @serial: from ff_registry_begin_probe(); where a LOOKUP or a rename came between, the finding means nothing
+ * @held:   the kernel has the inode although its name was dropped from the cache
+ */
+void ff_registry_end_probe(FfRegistry *registry, FfNode *node, guint serial, gboolean held);
+
+/* Somebody opened or closed it just now. Reports may come late, together, or not at all. */
+void ff_registry_note_opened(FfRegistry *registry, FfNode *node);
+void ff_registry_note_closed(FfRegistry *registry, FfNode *node);
+
+/* Reports were lost: whatever the kernel has cached may have been used meanwhile. */
+void ff_registry_notes_lost(FfRegistry *registry);
+
+/* From now on opens and closes in this directory are reported, or (FALSE) they cannot be. */
+void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean watched);
+
+/* The process has ended. */
+void ff_registry_process_ended(FfRegistry *registry, FfProcess *process);
