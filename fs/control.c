@@ -112,6 +112,9 @@ void ff_control_stat(const FfDaemon *daemon, guint64 id, struct stat *st)
         .st_nlink = id == DIRECTORY_ID ? DIRECTORY_LINKS : 1,
         .st_uid = options->root_uid,
         .st_gid = options->root_gid,
+        .st_atim = daemon->mounted,
+        .st_mtim = daemon->mounted,
+        .st_ctim = daemon->mounted,
     };
 }
 

@@ -27,4 +27,6 @@ typedef struct {
     FfWatch *watch;
     FfReaper *reaper;
     struct fuse_session *session;
+    /* When it was mounted: the times of the control files. */
+    struct timespec mounted;
 } FfDaemon;

@@ -75,6 +75,7 @@ static gboolean build(Life *life, GError **error)
 
     life->loop = g_main_loop_new(NULL, FALSE);
     daemon->registry = ff_registry_new(&options->registry, ff_clock_system());
+    daemon->mounted = ff_registry_realtime(daemon->registry);
     if (options->debug)
         ff_registry_listen(daemon->registry, log_change, NULL);
     daemon->reaper = ff_reaper_new(daemon->registry, NULL);

@@ -64,6 +64,12 @@ static gboolean add_node(Listing *listing, FfNode *node)
         ff_node_stat(node, &entry.attr);
         return add(listing, node->name, &entry, (off_t)node->cookie);
     }
+    if (!ff_ops_may_be_told(node)) {
+        /* A nodeid of 0: name and type only (fs/fuse/readdir.c fuse_direntplus_link()). */
+        entry = (struct fuse_entry_param){0};
+        ff_node_stat(node, &entry.attr);
+        return add(listing, node->name, &entry, (off_t)node->cookie);
+    }
     ff_ops_fill_entry(daemon, node, &entry);
     if (!add(listing, node->name, &entry, (off_t)node->cookie)) {
         ff_ops_forget(daemon, node->id, 1);

@@ -15,8 +15,11 @@
 
 typedef struct NameRequest NameRequest;
 
+/* Not an answer: the watch thread will serve the request once more. */
+#define KEPT_BACK 1
+
 struct NameRequest {
-    /* Carry it out. Registry locked. Return: 0 or -errno; @entry is filled in where that is the answer. */
+    /* Carry it out. Registry locked. Return: 0, -errno or KEPT_BACK; @entry is filled in where that is the answer. */
     int (*carry_out)(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry);
     fuse_req_t req;
     /* The directory that the FIFO comes into. */
@@ -74,31 +77,12 @@ static void serve(gpointer data)
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
 
         r = request->carry_out(request, daemon, &entry);
+        /* From here on it is the watch thread's, and may be gone already once the lock is released. */
+        if (r == KEPT_BACK)
+            g_steal_pointer(&request);
     }
-    answer(request->req, r, &entry);
-}
-
-void ff_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-    FfDaemon *daemon = ff_ops_daemon(req);
-    struct fuse_entry_param entry = {0};
-    FfNode *directory, *node;
-    int r = -ENOENT;
-
-    if (ff_ops_is_reserved(parent, name)) {
-        ff_control_lookup(req, parent, name);
-        return;
-    }
-    {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
-
-        directory = ff_registry_find(daemon->registry, parent);
-        if (directory != NULL)
-            r = ff_registry_lookup(daemon->registry, directory, name, &node);
-        if (r == 0)
-            ff_ops_fill_entry(daemon, node, &entry);
-    }
-    answer(req, r, &entry);
+    if (r != KEPT_BACK)
+        answer(request->req, r, &entry);
 }
 
 void ff_op_forget(fuse_req_t req, fuse_ino_t id, uint64_t n)
@@ -180,6 +164,36 @@ static int check_new_name(fuse_ino_t parent, const char *name)
     if (ff_control_owns(parent))
         return -EPERM;
     return ff_ops_is_reserved(parent, name) ? -EEXIST : 0;
+}
+
+static int look_up(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry)
+{
+    FfNode *directory = ff_registry_find(daemon->registry, request->parent);
+    FfNode *node;
+    int r = directory == NULL
+                ? -ENOENT
+                : ff_registry_lookup(daemon->registry, directory, request->name, &node);
+
+    if (r < 0)
+        return r;
+    if (!ff_ops_may_be_told(node) &&
+        !ff_watch_ensure(daemon->watch, directory, serve, request))
+        return KEPT_BACK;
+    ff_ops_fill_entry(daemon, node, entry);
+    return 0;
+}
+
+void ff_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    NameRequest *request;
+
+    if (ff_ops_is_reserved(parent, name)) {
+        ff_control_lookup(req, parent, name);
+        return;
+    }
+    request = new_request(req, parent, name, 0);
+    request->carry_out = look_up;
+    serve(request);
 }
 
 void ff_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "directory.h"
 
 FfDaemon *ff_ops_daemon(fuse_req_t req)
 {
@@ -21,6 +22,11 @@ gboolean ff_ops_is_reserved(guint64 parent, const char *name)
 {
     return ff_control_owns(parent) ||
            (parent == FF_ROOT_ID && strcmp(name, FF_CONTROL_DIRECTORY) == 0);
+}
+
+gboolean ff_ops_may_be_told(const FfNode *node)
+{
+    return !ff_node_is_fifo(node) || node->busy || !node->parent->directory->blind;
 }
 
 void ff_ops_fill_entry(FfDaemon *daemon, FfNode *node, struct fuse_entry_param *entry)

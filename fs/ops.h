@@ -23,6 +23,9 @@ FfCaller ff_ops_caller(fuse_req_t req);
 /* Is this name of the root, or anything in this directory, the control directory's? */
 gboolean ff_ops_is_reserved(guint64 parent, const char *name);
 
+/* What the kernel is told it can open unseen: a FIFO in a blind directory (watch.c) must wait. The node has a name. */
+gboolean ff_ops_may_be_told(const FfNode *node);
+
 /* Count a lookup of the node, and fill in what the kernel is told. Registry locked. */
 void ff_ops_fill_entry(FfDaemon *daemon, FfNode *node, struct fuse_entry_param *entry);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "directory.h"
+#include "heat.h"
 
 #define EVENT_MASK (IN_OPEN | IN_CLOSE)
 
@@ -22,29 +23,59 @@
 /* The id that ends the watch thread: that of no node. */
 #define NO_DIRECTORY 0
 
+/*
+ * An event costs the process that opens or closes more than the open itself, so where they come thick and fast the watch is
+ * taken away for a while: the directory is *blind*. That loses nothing but precision, because of two rules:
+ *
+ *  - The busy FIFOs are known to be in use; when the watch is back they count as used until now.
+ *  - Every other FIFO in it has no cached name (those that had were probed before), so that its next opener must be answered a
+ *    LOOKUP; that is kept back until the watch is there again.
+ */
+#define BLIND_TIME_MS 250
+
+/* Looking for cached names takes time with the size of a directory; in a larger one they have to go by themselves. */
+#define LARGEST_SEARCH 20000
+
+/* How often a directory is searched at most. */
+#define SEARCH_INTERVAL (100 * G_TIME_SPAN_MILLISECOND)
+
 typedef struct {
     FfWatchResume resume;
     gpointer data;
 } Waiter;
 
+typedef enum {
+    /* The watch thread is at it. */
+    STATE_ADDING,
+    STATE_WATCHED,
+    STATE_BLIND,
+    STATE_UNWATCHABLE,
+} State;
+
 /* A directory in which a FIFO is, was, or is about to be. */
 typedef struct {
     guint64 id;
-    gboolean settled;
+    State state;
     int wd;
     GArray *waiters;
+    FfHeat heat;
+    gint64 searched;
 } Watched;
 
 struct FfWatch {
     FfRegistry *registry;
     char *mountpoint;
     int inotify;
+    GMainContext *context;
     GSource *source;
     GThread *thread;
     /* Directory ids for the thread to watch, as boxed guint64. */
     GAsyncQueue *wanted;
 
-    /* Under the registry lock. */
+    /*
+     * Under the registry lock. Watches are found by directory id. Watch descriptors lead to directory ids until the
+     * kernel says that nothing more will come under them, which is after the watch was taken away.
+     */
     GHashTable *by_id;
     GHashTable *by_wd;
 };
@@ -53,13 +84,31 @@ static void watched_free(gpointer data)
 {
     Watched *watched = data;
 
-    g_clear_pointer(&watched->waiters, g_array_unref);
+    g_array_unref(watched->waiters);
+    ff_heat_clear(&watched->heat);
     g_free(watched);
 }
 
 static void want(FfWatch *watch, guint64 id)
 {
     g_async_queue_push(watch->wanted, g_memdup2(&id, sizeof id));
+}
+
+static Watched *new_watched(FfWatch *watch, guint64 id)
+{
+    Watched *watched = g_new0(Watched, 1);
+
+    watched->id = id;
+    watched->wd = -1;
+    watched->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    g_hash_table_insert(watch->by_id, &watched->id, watched);
+    return watched;
+}
+
+static void begin_adding(FfWatch *watch, Watched *watched)
+{
+    watched->state = STATE_ADDING;
+    want(watch, watched->id);
 }
 
 gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfWatchResume resume,
@@ -69,16 +118,15 @@ gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfWatchResume 
     Waiter waiter = {resume, data};
 
     if (watched == NULL) {
-        watched = g_new0(Watched, 1);
-        watched->id = directory->id;
-        watched->wd = -1;
-        watched->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
-        g_hash_table_insert(watch->by_id, &watched->id, watched);
-        want(watch, directory->id);
+        watched = new_watched(watch, directory->id);
+        begin_adding(watch, watched);
     }
-    if (!watched->settled)
-        g_array_append_val(watched->waiters, waiter);
-    return watched->settled;
+    if (watched->state == STATE_BLIND)
+        begin_adding(watch, watched);
+    if (watched->state != STATE_ADDING)
+        return TRUE;
+    g_array_append_val(watched->waiters, waiter);
+    return FALSE;
 }
 
 /* The path on the mount, or NULL for a directory that is gone. */
@@ -130,6 +178,49 @@ static int add_watch(FfWatch *watch, guint64 id)
     return r;
 }
 
+/* The busy FIFOs count as used until now: what they did while nobody looked is not known. */
+static void end_busy(FfWatch *watch, Watched *watched)
+{
+    GHashTableIter iter;
+    gpointer id;
+
+    if (watched->heat.busy == NULL)
+        return;
+    g_hash_table_iter_init(&iter, watched->heat.busy);
+    while (g_hash_table_iter_next(&iter, &id, NULL)) {
+        FfNode *node = ff_registry_find(watch->registry, *(guint64 *)id);
+
+        if (node == NULL || !node->busy)
+            continue;
+        ff_registry_set_busy(watch->registry, node, FALSE);
+        if (ff_node_is_linked(node))
+            ff_registry_note_closed(watch->registry, node);
+    }
+    ff_heat_clear(&watched->heat);
+}
+
+/* Registry locked. Return: those who waited for the outcome. */
+static GArray *note_outcome(FfWatch *watch, guint64 id, int wd)
+{
+    Watched *watched = g_hash_table_lookup(watch->by_id, &id);
+    FfNode *directory = ff_registry_find(watch->registry, id);
+    GArray *waiters = g_steal_pointer(&watched->waiters);
+
+    watched->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    watched->state = wd < 0 ? STATE_UNWATCHABLE : STATE_WATCHED;
+    watched->wd = wd;
+    if (wd >= 0)
+        g_hash_table_insert(watch->by_wd, GINT_TO_POINTER(wd), g_memdup2(&id, sizeof id));
+    if (directory != NULL) {
+        ff_registry_set_watched(watch->registry, directory, wd >= 0);
+        ff_registry_set_blind(watch->registry, directory, FALSE);
+    }
+    end_busy(watch, watched);
+    if (directory == NULL || !ff_node_is_linked(directory))
+        g_hash_table_remove(watch->by_id, &id);
+    return waiters;
+}
+
 /* Note the outcome, and let those go on who waited for it. */
 static void settle(FfWatch *watch, guint64 id, int wd)
 {
@@ -137,20 +228,8 @@ static void settle(FfWatch *watch, guint64 id, int wd)
 
     {
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(watch->registry);
-        Watched *watched = g_hash_table_lookup(watch->by_id, &id);
-        FfNode *directory = ff_registry_find(watch->registry, id);
 
-        waiters = g_steal_pointer(&watched->waiters);
-        watched->settled = TRUE;
-        watched->wd = wd;
-        if (wd >= 0)
-            g_hash_table_insert(watch->by_wd, GINT_TO_POINTER(wd), watched);
-        if (directory != NULL)
-            ff_registry_set_watched(watch->registry, directory, wd >= 0);
-        if (directory == NULL || !ff_node_is_linked(directory)) {
-            g_hash_table_remove(watch->by_wd, GINT_TO_POINTER(wd));
-            g_hash_table_remove(watch->by_id, &id);
-        }
+        waiters = note_outcome(watch, id, wd);
     }
     for (guint i = 0; i < waiters->len; i++) {
         const Waiter *waiter = &g_array_index(waiters, Waiter, i);
@@ -187,42 +266,99 @@ static void on_change(const FfChange *change, gpointer data)
     if (change->kind != FF_CHANGE_REMOVED || ff_node_is_fifo(change->node))
         return;
     watched = g_hash_table_lookup(watch->by_id, &change->node->id);
-    if (watched == NULL || !watched->settled)
-        return;
-    g_hash_table_remove(watch->by_wd, GINT_TO_POINTER(watched->wd));
-    g_hash_table_remove(watch->by_id, &change->node->id);
+    /* The watch thread still needs it while it is adding, and looks itself. */
+    if (watched != NULL && watched->state != STATE_ADDING)
+        g_hash_table_remove(watch->by_id, &change->node->id);
 }
 
-/* The FIFO that an event is about, or NULL. */
-static FfNode *find_fifo(FfWatch *watch, const struct inotify_event *event)
-{
-    const Watched *watched = g_hash_table_lookup(watch->by_wd, GINT_TO_POINTER(event->wd));
-    FfNode *directory, *node;
+typedef struct {
+    FfWatch *watch;
+    guint64 id;
+} BlindDirectory;
 
-    if (watched == NULL || event->len == 0 || (event->mask & IN_ISDIR) != 0)
-        return NULL;
-    directory = ff_registry_find(watch->registry, watched->id);
-    if (directory == NULL)
-        return NULL;
-    node = ff_directory_find(directory->directory, event->name);
-    return node != NULL && ff_node_is_fifo(node) ? node : NULL;
+static gboolean on_blind_over(gpointer data)
+{
+    const BlindDirectory *blind = data;
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(blind->watch->registry);
+    Watched *watched = g_hash_table_lookup(blind->watch->by_id, &blind->id);
+
+    if (watched != NULL && watched->state == STATE_BLIND)
+        begin_adding(blind->watch, watched);
+    return G_SOURCE_REMOVE;
+}
+
+static void go_blind(FfWatch *watch, Watched *watched, FfNode *directory)
+{
+    g_autoptr(GSource) timer = g_timeout_source_new(BLIND_TIME_MS);
+    BlindDirectory *blind = g_new(BlindDirectory, 1);
+
+    *blind = (BlindDirectory){watch, watched->id};
+    ff_registry_set_blind(watch->registry, directory, TRUE);
+    watched->state = STATE_BLIND;
+    inotify_rm_watch(watch->inotify, watched->wd);
+    watched->wd = -1;
+    g_source_set_callback(timer, on_blind_over, blind, g_free);
+    g_source_attach(timer, watch->context);
+}
+
+static void set_busy(FfWatch *watch, const Watched *watched, gboolean busy)
+{
+    GHashTableIter iter;
+    gpointer id;
+
+    g_hash_table_iter_init(&iter, watched->heat.busy);
+    while (g_hash_table_iter_next(&iter, &id, NULL)) {
+        FfNode *node = ff_registry_find(watch->registry, *(guint64 *)id);
+
+        if (node != NULL)
+            ff_registry_set_busy(watch->registry, node, busy);
+    }
+}
+
+/* Events come thick and fast: go blind, or do what has to be done before. */
+static void cool(FfWatch *watch, Watched *watched, FfNode *directory, gint64 now)
+{
+    set_busy(watch, watched, TRUE);
+    if (directory->directory->n_quiet_cached == 0) {
+        go_blind(watch, watched, directory);
+        return;
+    }
+    if (now - watched->searched > SEARCH_INTERVAL &&
+        ff_directory_size(directory->directory) <= LARGEST_SEARCH) {
+        ff_registry_probe_quiet(watch->registry, directory);
+        watched->searched = now;
+    }
+    set_busy(watch, watched, FALSE);
+}
+
+static void handle_fifo_event(FfWatch *watch, Watched *watched, FfNode *directory, guint32 mask,
+                              const char *name)
+{
+    FfNode *node = ff_directory_find(directory->directory, name);
+    gint64 now = ff_registry_now(watch->registry);
+
+    if (node == NULL || !ff_node_is_fifo(node))
+        return;
+    if ((mask & IN_OPEN) != 0)
+        ff_registry_note_opened(watch->registry, node);
+    if ((mask & IN_CLOSE) != 0)
+        ff_registry_note_closed(watch->registry, node);
+    if (watched->state == STATE_WATCHED && ff_heat_note(&watched->heat, node->id, now))
+        cool(watch, watched, directory, now);
 }
 
 static void handle_event(FfWatch *watch, const struct inotify_event *event)
 {
-    FfNode *fifo;
+    const guint64 *id = g_hash_table_lookup(watch->by_wd, GINT_TO_POINTER(event->wd));
+    Watched *watched = id == NULL ? NULL : g_hash_table_lookup(watch->by_id, id);
+    FfNode *directory = id == NULL ? NULL : ff_registry_find(watch->registry, *id);
 
-    if ((event->mask & IN_Q_OVERFLOW) != 0) {
+    if ((event->mask & IN_Q_OVERFLOW) != 0)
         ff_registry_notes_lost(watch->registry);
-        return;
-    }
-    fifo = find_fifo(watch, event);
-    if (fifo == NULL)
-        return;
-    if ((event->mask & IN_OPEN) != 0)
-        ff_registry_note_opened(watch->registry, fifo);
-    if ((event->mask & IN_CLOSE) != 0)
-        ff_registry_note_closed(watch->registry, fifo);
+    if ((event->mask & IN_IGNORED) != 0)
+        g_hash_table_remove(watch->by_wd, GINT_TO_POINTER(event->wd));
+    else if (watched != NULL && directory != NULL && event->len > 0 && (event->mask & IN_ISDIR) == 0)
+        handle_fifo_event(watch, watched, directory, event->mask, event->name);
 }
 
 static gboolean on_events(gint fd, GIOCondition condition, gpointer data)
@@ -254,7 +390,8 @@ FfWatch *ff_watch_new(FfRegistry *registry, const char *mountpoint, GMainContext
     watch->inotify = inotify;
     watch->wanted = g_async_queue_new_full(g_free);
     watch->by_id = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, watched_free);
-    watch->by_wd = g_hash_table_new(NULL, NULL);
+    watch->by_wd = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    watch->context = context;
     watch->source = g_unix_fd_source_new(inotify, G_IO_IN);
     g_source_set_callback(watch->source, G_SOURCE_FUNC(on_events), watch, NULL);
     g_source_attach(watch->source, context);

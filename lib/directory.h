@@ -17,8 +17,12 @@ struct FfDirectory {
     GHashTable *by_name;
     GTree *by_cookie;
     guint n_subdirectories;
+    /* FIFOs in it that the kernel has cached and that are not busy: any of them may be opened without our being asked. */
+    guint n_quiet_cached;
     /* Are opens and closes of its FIFOs reported to the registry? Where not, probes must tell the whole story. */
     gboolean watched;
+    /* Reports are suspended for a while, for the sake of its busy FIFOs (fs/watch.c). */
+    gboolean blind;
 };
 
 FfDirectory *ff_directory_new(void);

@@ -100,6 +100,8 @@ static gint64 next_probe(const FfLifetimeFacts *facts, gint64 due, FfReason reas
 
     if (needs_idle(facts, reason))
         wanted = MIN(wanted, due);
+    if (facts->probe_wanted)
+        wanted = 0;
     return facts->probed == 0 ? wanted : MAX(wanted, facts->probed + PROBE_INTERVAL);
 }
 

@@ -58,6 +58,8 @@ typedef struct {
     gboolean creator_alive;
     /* Known, and has ended. */
     gboolean creator_ended, session_ended;
+    /* Somebody wants to know whether it is held, due or not. */
+    gboolean probe_wanted;
     /* Monotonic microseconds. */
     gint64 created, last_used, reference_since, probed;
 } FfLifetimeFacts;

@@ -62,6 +62,10 @@ struct FfNode {
     gint64 reference_since;
     /* When the kernel was last asked whether somebody holds it; 0 for never. */
     gint64 probed;
+    /* Opened and closed so fast just now that its reports would cost more than they tell. */
+    gboolean busy;
+    /* It is to be probed as soon as may be, due or not. */
+    gboolean probe_wanted;
     /* Grows with every LOOKUP and every change of name, either of which makes a probe under way meaningless. */
     guint lookup_serial;
     FfDeadline deadline;

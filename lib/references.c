@@ -24,8 +24,10 @@
 
 static void set_reference(FfRegistry *registry, FfNode *node, FfReference reference)
 {
+    ff_registry_count_quiet(node, -1);
     node->reference = reference;
     node->reference_since = ff_registry_now(registry);
+    ff_registry_count_quiet(node, 1);
 }
 
 static void note_use(FfRegistry *registry, FfNode *node, FfUse use)
@@ -76,6 +78,7 @@ void ff_registry_forget(FfRegistry *registry, FfNode *node, guint64 n)
 guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node)
 {
     node->probed = ff_registry_now(registry);
+    node->probe_wanted = FALSE;
     return node->lookup_serial;
 }
 
@@ -120,6 +123,30 @@ void ff_registry_notes_lost(FfRegistry *registry)
 void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean watched)
 {
     directory->directory->watched = watched;
+}
+
+void ff_registry_set_blind(FfRegistry *registry, FfNode *directory, gboolean blind)
+{
+    directory->directory->blind = blind;
+}
+
+void ff_registry_set_busy(FfRegistry *registry, FfNode *node, gboolean busy)
+{
+    ff_registry_count_quiet(node, -1);
+    node->busy = busy;
+    ff_registry_count_quiet(node, 1);
+}
+
+void ff_registry_probe_quiet(FfRegistry *registry, FfNode *directory)
+{
+    FfNode *node = ff_directory_after(directory->directory, 0);
+
+    for (; node != NULL; node = ff_directory_after(directory->directory, node->cookie)) {
+        if (!ff_node_is_fifo(node) || node->reference != FF_REFERENCE_CACHED || node->busy)
+            continue;
+        node->probe_wanted = TRUE;
+        ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
+    }
 }
 
 static void creator_ended(FfRegistry *registry, FfProcess *process)

@@ -183,5 +183,14 @@ void ff_registry_notes_lost(FfRegistry *registry);
 /* From now on opens and closes in this directory are reported, or (FALSE) they cannot be. */
 void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean watched);
 
+/* Reports of this directory are suspended, or (FALSE) come again. */
+void ff_registry_set_blind(FfRegistry *registry, FfNode *directory, gboolean blind);
+
+/* The FIFO is being opened and closed very often just now, or (FALSE) no longer is. */
+void ff_registry_set_busy(FfRegistry *registry, FfNode *node, gboolean busy);
+
+/* Have every FIFO of the directory probed soon that is cached and not busy. Takes time with its size. */
+void ff_registry_probe_quiet(FfRegistry *registry, FfNode *directory);
+
 /* The process has ended. */
 void ff_registry_process_ended(FfRegistry *registry, FfProcess *process);
