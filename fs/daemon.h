@@ -18,6 +18,7 @@
 #include "options.h"
 #include "reaper.h"
 #include "registry.h"
+#include "retry.h"
 #include "watch.h"
 
 typedef struct {
@@ -26,6 +27,8 @@ typedef struct {
     FfCreators *creators;
     FfWatch *watch;
     FfReaper *reaper;
+    /* Under the registry lock. */
+    FfRetries *retries;
     struct fuse_session *session;
     /* When it was mounted: the times of the control files. */
     struct timespec mounted;

@@ -75,6 +75,7 @@ static gboolean build(Life *life, GError **error)
 
     life->loop = g_main_loop_new(NULL, FALSE);
     daemon->registry = ff_registry_new(&options->registry, ff_clock_system());
+    daemon->retries = ff_retries_new();
     daemon->mounted = ff_registry_realtime(daemon->registry);
     if (options->debug)
         ff_registry_listen(daemon->registry, log_change, NULL);
@@ -121,6 +122,7 @@ static void take_apart(Life *life)
     ff_session_free(life->session);
     ff_creators_free(life->daemon.creators);
     ff_reaper_free(life->daemon.reaper);
+    ff_retries_free(life->daemon.retries);
     ff_registry_free(life->daemon.registry);
     g_clear_pointer(&life->loop, g_main_loop_unref);
 }

@@ -136,14 +136,17 @@ static int make_and_enter(NameRequest *request, FfDaemon *daemon, struct fuse_en
 
 /*
  * open(O_CREAT) of a missing name. FUSE takes nothing but a regular file for an answer; at ESTALE the kernel walks the path again
- * (fs/namei.c do_filp_open()), finds the FIFO, and opens it itself.
+ * (fs/namei.c do_filp_open()), finds the FIFO, and opens it itself. It does so once; retry.h says what becomes of a second time.
  */
 static int make_for_open(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry)
 {
     FfNode *node;
     int r = make(request, daemon, &node);
 
-    return r == 0 || r == -EEXIST ? -ESTALE : r;
+    if (r < 0 && r != -EEXIST)
+        return r;
+    return ff_retries_answer(daemon->retries, fuse_req_ctx(request->req)->pid, request->parent,
+                             request->name);
 }
 
 static NameRequest *new_request(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
@@ -179,6 +182,8 @@ static int look_up(NameRequest *request, FfDaemon *daemon, struct fuse_entry_par
     if (!ff_ops_may_be_told(node) &&
         !ff_watch_ensure(daemon->watch, directory, serve, request))
         return KEPT_BACK;
+    ff_retries_found(daemon->retries, fuse_req_ctx(request->req)->pid, request->parent,
+                     request->name);
     ff_ops_fill_entry(daemon, node, entry);
     return 0;
 }
