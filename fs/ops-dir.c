@@ -64,8 +64,11 @@ static gboolean add_node(Listing *listing, FfNode *node)
         ff_node_stat(node, &entry.attr);
         return add(listing, node->name, &entry, (off_t)node->cookie);
     }
-    if (!ff_ops_may_be_told(node)) {
-        /* A nodeid of 0: name and type only (fs/fuse/readdir.c fuse_direntplus_link()). */
+    /*
+     * A nodeid of 0 gives name and type only (fs/fuse/readdir.c fuse_direntplus_link()): also for what is known to be held, which
+     * a mere listing would make us doubt.
+     */
+    if (!ff_ops_may_be_told(node) || node->reference == FF_REFERENCE_HELD) {
         entry = (struct fuse_entry_param){0};
         ff_node_stat(node, &entry.attr);
         return add(listing, node->name, &entry, (off_t)node->cookie);
