@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -22,7 +23,6 @@ typedef struct {
     FfSession *session;
     FfBackground background;
     GMainLoop *loop;
-    int signal;
 } Life;
 
 static void on_session_ended(gpointer data)
@@ -161,6 +161,8 @@ int main(int argc, char **argv)
     life.daemon.options = options;
     g_unix_signal_add(SIGTERM, on_terminate, &life);
     g_unix_signal_add(SIGINT, on_terminate, &life);
+    g_unix_signal_add(SIGHUP, on_terminate, &life);
+    signal(SIGPIPE, SIG_IGN);
     if (build(&life, &error))
         run(&life);
     else

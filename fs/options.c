@@ -215,6 +215,23 @@ static gboolean usage_error(GError **error, const char *format, ...)
     return FALSE;
 }
 
+/* What a value of that name has to be like. */
+static const char *describe_value(const char *value_name)
+{
+    static const char *const descriptions[][2] = {
+        {"MODE", "an octal mode such as 0660"},
+        {"USER", "the name or number of a user"},
+        {"GROUP", "the name or number of a group"},
+        {"TIME", "a time such as 500ms, 30s, 15min or infinity"},
+        {"WHEN", "auto, use, process, session or keep"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(descriptions); i++)
+        if (g_str_equal(descriptions[i][0], value_name))
+            return descriptions[i][1];
+    return value_name;
+}
+
 static gboolean take_one(FfOptions *options, const char *text, GError **error)
 {
     const char *equals = strchr(text, '=');
@@ -230,7 +247,8 @@ static gboolean take_one(FfOptions *options, const char *text, GError **error)
         return usage_error(error, "option '%s' needs a value: write '-o %s=%s'", name, name,
                            option->value_name);
     if (!option->take(options, option, value))
-        return usage_error(error, "bad value '%s' for option '%s': %s", value, name, option->help);
+        return usage_error(error, "bad value '%s' for option '%s': write %s", value, name,
+                           describe_value(option->value_name));
     return TRUE;
 }
 

@@ -119,6 +119,12 @@ static gboolean check_fuse(GError **error)
                     "/dev/fuse: %s: load the module with 'modprobe fuse'", g_strerror(errno));
         return FALSE;
     }
+    if (access("/dev/fuse", R_OK | W_OK) < 0) {
+        g_set_error(error, FF_OPTIONS_ERROR, FF_EXIT_NO_FUSE,
+                    "/dev/fuse: %s: have root let users in with 'chmod 666 /dev/fuse'",
+                    g_strerror(errno));
+        return FALSE;
+    }
     if (geteuid() != 0 && helper == NULL) {
         g_set_error(error, FF_OPTIONS_ERROR, FF_EXIT_NO_FUSE,
                     "fusermount3: not found, and only root can mount without: install fuse3");
