@@ -12,8 +12,8 @@ typedef struct {
 /**
  * ff_background_enter() - fork, unless in the foreground
  *
- * The parent waits until the child says how it went, or ends, and leaves with that as its exit code. Only the child
- * returns. Call it while there is one thread.
+ * The parent waits until the child says how it went, or ends, and leaves with that as its exit
+ * code. Only the child returns. Call it while there is one thread.
  */
 FfBackground ff_background_enter(gboolean foreground);
 

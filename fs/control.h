@@ -2,7 +2,8 @@
 /*
  * The hidden directory `.fifofs` in the root, and its files.
  *
- * Each file is a line of the table in control.c: a name, and how its content is made while it is read.
+ * Each file is a line of the table in control.c: a name, and how its content is made while it is
+ * read.
  */
 #pragma once
 

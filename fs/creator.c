@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A pidfd is readable from the moment its process has ended. All of them sit in one epoll, which is one GSource: the main loop's
- * poll() does not grow with the number of creators.
+ * A pidfd is readable from the moment its process has ended. All of them sit in one epoll, which is
+ * one GSource: the main loop's poll() does not grow with the number of creators.
  *
- * A process stays known until it ends, also while nothing it created is left, for it is likely to create more. The cache is keyed by
- * pid, and a pid may have been given to another process before the end of the first was noticed: so a cached pidfd is asked
- * before it is used.
+ * A process stays known until it ends, also while nothing it created is left, for it is likely to
+ * create more. The cache is keyed by pid, and a pid may have been given to another process before
+ * the end of the first was noticed: so a cached pidfd is asked before it is used.
  */
 #include "creator.h"
 
@@ -124,7 +124,10 @@ static FfProcess *find_process(FfCreators *creators, pid_t pid)
     return NULL;
 }
 
-/* A session leader needs no leader of its own. A session whose leader is gone already counts as not known. */
+/*
+ * A session leader needs no leader of its own. A session whose leader is gone already counts as not
+ * known.
+ */
 static FfProcess *find_leader(FfCreators *creators, pid_t pid)
 {
     FfProcess *known = find_process(creators, pid);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The processes that create FIFOs, and how their end is noticed: one pidfd each, however many FIFOs they create.
+ * The processes that create FIFOs, and how their end is noticed: one pidfd each, however many FIFOs
+ * they create.
  */
 #pragma once
 
@@ -22,11 +23,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfCreators, ff_creators_free)
 
 /**
  * ff_creators_get() - the process behind a request that is being served
- * @tid: the thread that FUSE names; it waits for the answer, so neither it nor its process can be mistaken for another.
- *       0 for one in a pid namespace that the daemon cannot see.
+ * @tid: the thread that FUSE names; it waits for the answer, so neither it nor its process can be
+ *       mistaken for another. 0 for one in a pid namespace that the daemon cannot see.
  *
  * Registry locked.
  *
- * Return: (nullable): the process, good until the lock is released; NULL where it cannot be watched.
+ * Return: (nullable): the process, good until the lock is released; NULL where it cannot be
+ * watched.
  */
 FfProcess *ff_creators_get(FfCreators *creators, pid_t tid);

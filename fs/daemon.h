@@ -3,12 +3,16 @@
  * The parts of a running daemon, as they find each other.
  *
  * Threads:
- *  - The *request thread* reads /dev/fuse and answers (session.c, ops*.c, control.c). It never touches its own mount and never
- *    sends a notification, since either may wait for a request that only it can answer.
- *  - The *main thread* runs the GMainLoop: deadlines, inotify, pidfds, signals, notifications (reaper.c, kernel.c).
- *  - The *watch thread* does nothing but add inotify watches on directories of the mount (watch.c says why it is alone).
+ *  - The *request thread* reads /dev/fuse and answers (session.c, ops*.c, control.c). It never
+ *    touches its own mount and never sends a notification, since either may wait for a request that
+ *    only it can answer.
+ *  - The *main thread* runs the GMainLoop: deadlines, inotify, pidfds, signals, notifications
+ *    (reaper.c, kernel.c).
+ *  - The *watch thread* does nothing but add inotify watches on directories of the mount (watch.c
+ *    says why it is alone).
  *
- * Locks: the registry lock is the only one. Nobody holds it across a notification, an open or an inotify_add_watch().
+ * Locks: the registry lock is the only one. Nobody holds it across a notification, an open or an
+ * inotify_add_watch().
  */
 #pragma once
 

@@ -12,7 +12,10 @@ gboolean ff_heat_note(FfHeat *heat, guint64 id, gint64 now)
         heat->window_start = now;
     }
     heat->n_events++;
-    /* A few events name FIFOs that are not busy at all; those of the second half are the ones that stay. */
+    /*
+     * A few events name FIFOs that are not busy at all; those of the second half are the ones that
+     * stay.
+     */
     if (heat->n_events <= HOT_EVENTS / 2)
         return FALSE;
     if (heat->busy == NULL)

@@ -9,7 +9,10 @@
 typedef struct {
     gint64 window_start;
     guint n_events;
-    /* Ids of the FIFOs that the later part of the window's events is about; NULL while there are few. */
+    /*
+     * Ids of the FIFOs that the later part of the window's events is about; NULL while there are
+     * few.
+     */
     GHashTable *busy;
 } FfHeat;
 
@@ -18,7 +21,8 @@ typedef struct {
  * @id:  the FIFO it is about
  * @now: monotonic microseconds
  *
- * Return: TRUE if events come so fast that the reports cost more than they tell; the window then begins anew, and
+ * Return: TRUE if events come so fast that the reports cost more than they tell; the window then
+ * begins anew, and
  * @busy has the FIFOs.
  */
 gboolean ff_heat_note(FfHeat *heat, guint64 id, gint64 now);

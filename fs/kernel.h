@@ -2,11 +2,12 @@
 /*
  * What the daemon tells and asks the kernel on its own account.
  *
- * The rule: these run on the main thread, without the registry lock. Each may wait for the lock of a directory, which a process has
- * that waits for the request thread (fs/fuse/dir.c fuse_reverse_inval_entry() takes the parent's inode lock).
+ * The rule: these run on the main thread, without the registry lock. Each may wait for the lock of
+ * a directory, which a process has that waits for the request thread (fs/fuse/dir.c
+ * fuse_reverse_inval_entry() takes the parent's inode lock).
  *
- * All say nothing of failure: the kernel not knowing the inode or the name any more, or the mount being gone, are answers like
- * others.
+ * All say nothing of failure: the kernel not knowing the inode or the name any more, or the mount
+ * being gone, are answers like others.
  */
 #pragma once
 
@@ -16,8 +17,9 @@
 /**
  * ff_kernel_probe() - does anybody hold this FIFO?
  *
- * Drops the name from the dentry cache. Where nothing else refers to the inode, it goes, and its FORGET is on its way before this
- * returns. Else the inode stays until its last holder, which is open file, waiting open(), O_PATH handle or bind mount, is gone.
+ * Drops the name from the dentry cache. Where nothing else refers to the inode, it goes, and its
+ * FORGET is on its way before this returns. Else the inode stays until its last holder, which is
+ * open file, waiting open(), O_PATH handle or bind mount, is gone.
  *
  * Return: TRUE if the kernel still has the inode.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The life of the daemon: look, go into the background, put the parts together, mount, serve, take apart.
+ * The life of the daemon: look, go into the background, put the parts together, mount, serve, take
+ * apart.
  */
 #include <errno.h>
 #include <glib-unix.h>
@@ -44,8 +45,7 @@ static void log_change(const FfChange *change, gpointer data)
     g_autofree char *path = ff_node_path(change->node);
 
     g_debug("%s: node %" G_GUINT64_FORMAT " %s%s%s", ff_change_name(change->kind), change->node->id,
-            path == NULL ? change->old_name : path,
-            change->reason == FF_REASON_NONE ? "" : ": ",
+            path == NULL ? change->old_name : path, change->reason == FF_REASON_NONE ? "" : ": ",
             change->reason == FF_REASON_NONE ? "" : ff_reason_name(change->reason));
 }
 

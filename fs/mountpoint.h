@@ -8,7 +8,8 @@
  * ff_mountpoint_check() - look before mounting
  * @path: as the user gave it
  *
- * Return: the absolute path without symlinks, or NULL with an FF_OPTIONS_ERROR that says what is wrong and what to do.
+ * Return: the absolute path without symlinks, or NULL with an FF_OPTIONS_ERROR that says what is
+ * wrong and what to do.
  */
 char *ff_mountpoint_check(const char *path, GError **error);
 

@@ -70,8 +70,8 @@ void ff_op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *attr, int to_set,
     } else {
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
         FfNode *node = ff_registry_find(daemon->registry, id);
-        FfAttributes wanted =
-            wanted_attributes(attr, to_set, ff_registry_realtime(daemon->registry));
+        FfAttributes wanted = wanted_attributes(attr, to_set,
+                                                ff_registry_realtime(daemon->registry));
 
         if (node != NULL)
             r = ff_registry_set_attributes(daemon->registry, node, &wanted);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Listing directories. An offset is the cookie of the name it comes behind, so that a listing needs no state between its pieces
- * (lib/directory.h says why no name is missed or doubled). Offsets 1 and 2 are those of "." and "..".
+ * Listing directories. An offset is the cookie of the name it comes behind, so that a listing needs
+ * no state between its pieces (lib/directory.h says why no name is missed or doubled). Offsets 1
+ * and 2 are those of "." and "..".
  */
 #include "ops.h"
 
@@ -65,8 +66,8 @@ static gboolean add_node(Listing *listing, FfNode *node)
         return add(listing, node->name, &entry, (off_t)node->cookie);
     }
     /*
-     * A nodeid of 0 gives name and type only (fs/fuse/readdir.c fuse_direntplus_link()): also for what is known to be held, which
-     * a mere listing would make us doubt.
+     * A nodeid of 0 gives name and type only (fs/fuse/readdir.c fuse_direntplus_link()): also for
+     * what is known to be held, which a mere listing would make us doubt.
      */
     if (!ff_ops_may_be_told(node) || node->reference == FF_REFERENCE_HELD) {
         entry = (struct fuse_entry_param){0};
@@ -106,7 +107,8 @@ static void fill_control(Listing *listing, guint64 directory, off_t offset)
 
     if (!add_dots(listing, directory, FF_ROOT_ID, offset))
         return;
-    for (off_t i = MAX(offset, 2) - 2; (name = ff_control_file((guint)i, &entry.ino)) != NULL; i++) {
+    for (off_t i = MAX(offset, 2) - 2; (name = ff_control_file((guint)i, &entry.ino)) != NULL;
+         i++) {
         ff_control_stat(daemon, entry.ino, &entry.attr);
         if (!add(listing, name, &entry, i + 3))
             return;

@@ -2,8 +2,8 @@
 /*
  * Requests that find, make, move and remove names.
  *
- * A request that would bring a FIFO into a directory that is not watched yet is kept back (watch.h) and served again by
- * the watch thread. It is therefore a value of its own, NameRequest.
+ * A request that would bring a FIFO into a directory that is not watched yet is kept back (watch.h)
+ * and served again by the watch thread. It is therefore a value of its own, NameRequest.
  */
 #include "ops.h"
 
@@ -19,7 +19,10 @@ typedef struct NameRequest NameRequest;
 #define KEPT_BACK 1
 
 struct NameRequest {
-    /* Carry it out. Registry locked. Return: 0, -errno or KEPT_BACK; @entry is filled in where that is the answer. */
+    /*
+     * Carry it out. Registry locked. Return: 0, -errno or KEPT_BACK; @entry is filled in where that
+     * is the answer.
+     */
     int (*carry_out)(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry);
     fuse_req_t req;
     /* The directory that the FIFO comes into. */
@@ -50,7 +53,10 @@ static void answer(fuse_req_t req, int r, const struct fuse_entry_param *entry)
 
 static void serve(gpointer data);
 
-/* Serve a request whose FIFO may come into the directory, or keep it back until it may. Takes it over. */
+/*
+ * Serve a request whose FIFO may come into the directory, or keep it back until it may. Takes it
+ * over.
+ */
 static void serve_when_watched(NameRequest *request)
 {
     FfDaemon *daemon = ff_ops_daemon(request->req);
@@ -77,7 +83,8 @@ static void serve(gpointer data)
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
 
         r = request->carry_out(request, daemon, &entry);
-        /* From here on it is the watch thread's, and may be gone already once the lock is released. */
+        /* From here on it is the watch thread's, and may be gone already once the lock is released.
+         */
         if (r == KEPT_BACK)
             g_steal_pointer(&request);
     }
@@ -135,8 +142,9 @@ static int make_and_enter(NameRequest *request, FfDaemon *daemon, struct fuse_en
 }
 
 /*
- * open(O_CREAT) of a missing name. FUSE takes nothing but a regular file for an answer; at ESTALE the kernel walks the path again
- * (fs/namei.c do_filp_open()), finds the FIFO, and opens it itself. It does so once; retry.h says what becomes of a second time.
+ * open(O_CREAT) of a missing name. FUSE takes nothing but a regular file for an answer; at ESTALE
+ * the kernel walks the path again (fs/namei.c do_filp_open()), finds the FIFO, and opens it itself.
+ * It does so once; retry.h says what becomes of a second time.
  */
 static int make_for_open(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry)
 {
@@ -179,8 +187,7 @@ static int look_up(NameRequest *request, FfDaemon *daemon, struct fuse_entry_par
 
     if (r < 0)
         return r;
-    if (!ff_ops_may_be_told(node) &&
-        !ff_watch_ensure(daemon->watch, directory, serve, request))
+    if (!ff_ops_may_be_told(node) && !ff_watch_ensure(daemon->watch, directory, serve, request))
         return KEPT_BACK;
     ff_retries_found(daemon->retries, fuse_req_ctx(request->req)->pid, request->parent,
                      request->name);

@@ -2,7 +2,8 @@
 /*
  * Extended attributes "fifofs.*": the policy of a FIFO, or of what will be created in a directory.
  *
- * The kernel has checked read or write permission of the inode (fs/xattr.c xattr_permission()); only owner and root may set.
+ * The kernel has checked read or write permission of the inode (fs/xattr.c xattr_permission());
+ * only owner and root may set.
  */
 #include "ops.h"
 

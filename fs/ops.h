@@ -2,8 +2,9 @@
 /*
  * Requests of the kernel, each one a call of the registry and an answer.
  *
- * Under default_permissions the kernel has checked modes before a request is sent; what is checked here is what modes do not say.
- * Every answer that names a node adds to its lookup count first, and takes that back if the answer was not delivered.
+ * Under default_permissions the kernel has checked modes before a request is sent; what is checked
+ * here is what modes do not say. Every answer that names a node adds to its lookup count first, and
+ * takes that back if the answer was not delivered.
  */
 #pragma once
 
@@ -23,7 +24,10 @@ FfCaller ff_ops_caller(fuse_req_t req);
 /* Is this name of the root, or anything in this directory, the control directory's? */
 gboolean ff_ops_is_reserved(guint64 parent, const char *name);
 
-/* What the kernel is told it can open unseen: a FIFO in a blind directory (watch.c) must wait. The node has a name. */
+/*
+ * What the kernel is told it can open unseen: a FIFO in a blind directory (watch.c) must wait. The
+ * node has a name.
+ */
 gboolean ff_ops_may_be_told(const FfNode *node);
 
 /* Count a lookup of the node, and fill in what the kernel is told. Registry locked. */

@@ -11,7 +11,7 @@
 
 #define CONFIG_GROUP "fifofs"
 
-G_DEFINE_QUARK(ff-options-error-quark, ff_options_error)
+G_DEFINE_QUARK(ff - options - error - quark, ff_options_error)
 
 typedef struct Option Option;
 
@@ -22,7 +22,10 @@ struct Option {
     const char *help;
     /* Take the value (NULL where there is none). Return: FALSE for a bad one. */
     gboolean (*take)(FfOptions *options, const Option *option, const char *value);
-    /* The effective value as text, NULL where there is none; itself NULL for options that are passed on. */
+    /*
+     * The effective value as text, NULL where there is none; itself NULL for options that are
+     * passed on.
+     */
     char *(*show)(const FfOptions *options, const Option *option);
 };
 

@@ -2,7 +2,8 @@
 /*
  * What the command line says.
  *
- * One table in options.c describes every -o option; parsing, --help and the file `.fifofs/config` follow from it.
+ * One table in options.c describes every -o option; parsing, --help and the file `.fifofs/config`
+ * follow from it.
  */
 #pragma once
 

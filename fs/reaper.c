@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The order matters in one place. A removal is decided and made under the registry lock, with a lookup count of 0 where
- * the lifetime wants an idle FIFO: no opener can come between, as it would have to be answered a LOOKUP first. What the kernel
- * is told about it comes after, without the lock.
+ * The order matters in one place. A removal is decided and made under the registry lock, with a
+ * lookup count of 0 where the lifetime wants an idle FIFO: no opener can come between, as it would
+ * have to be answered a LOOKUP first. What the kernel is told about it comes after, without the
+ * lock.
  */
 #include "reaper.h"
 
 #include "kernel.h"
 
-/* How many due FIFOs are handled before requests get the lock again, and other events their turn. */
+/* How many due FIFOs are handled before requests get the lock again, and other events their turn.
+ */
 #define BATCH 256
 
 struct FfReaper {

@@ -2,8 +2,8 @@
 /*
  * Carries out what lib/lifetime decides: probes and removes FIFOs when they are due.
  *
- * Every change record of a FIFO leads to a new decision and to at most one deadline in one queue; one GSource on the
- * main loop sleeps until the soonest. An idle mount sleeps for ever.
+ * Every change record of a FIFO leads to a new decision and to at most one deadline in one queue;
+ * one GSource on the main loop sleeps until the soonest. An idle mount sleeps for ever.
  */
 #pragma once
 

@@ -3,7 +3,10 @@
 
 #include <errno.h>
 
-/* A thread that is killed before it looks again leaves its entry behind; all are dropped when there are this many. */
+/*
+ * A thread that is killed before it looks again leaves its entry behind; all are dropped when there
+ * are this many.
+ */
 #define MOST_ENTRIES 4096
 
 typedef struct {

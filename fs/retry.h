@@ -2,9 +2,10 @@
 /*
  * open(O_CREAT) calls that were sent back to look again.
  *
- * An open that makes a FIFO is answered ESTALE once, and the kernel then looks the name up anew; a second ESTALE would be given to
- * the caller. That second time comes when the name was removed again in between. The caller is told EINTR then, which says
- * "nothing happened, try again" and which shells and language runtimes do try again at.
+ * An open that makes a FIFO is answered ESTALE once, and the kernel then looks the name up anew; a
+ * second ESTALE would be given to the caller. That second time comes when the name was removed
+ * again in between. The caller is told EINTR then, which says "nothing happened, try again" and
+ * which shells and language runtimes do try again at.
  */
 #pragma once
 
@@ -20,7 +21,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfRetries, ff_retries_free)
 /**
  * ff_retries_answer() - what to answer an open that has just made its FIFO
  *
- * Return: -ESTALE, or -EINTR where this thread was sent back for this name already and has not found it.
+ * Return: -ESTALE, or -EINTR where this thread was sent back for this name already and has not
+ * found it.
  */
 int ff_retries_answer(FfRetries *retries, pid_t tid, guint64 parent, const char *name);
 

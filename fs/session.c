@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The hard part is to end. The request thread sleeps in read() of /dev/fuse, which ends by itself only when the mount is gone, and
- * a mount that is in use is unmounted lazily and stays. So it is woken by a signal, again until it has noticed: the
- * signal may come just before the read().
+ * The hard part is to end. The request thread sleeps in read() of /dev/fuse, which ends by itself
+ * only when the mount is gone, and a mount that is in use is unmounted lazily and stays. So it is
+ * woken by a signal, again until it has noticed: the signal may come just before the read().
  */
 #include "session.h"
 

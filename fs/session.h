@@ -27,7 +27,10 @@ struct fuse_session *ff_session_fuse(FfSession *session);
 /* Begin to answer, in a thread of its own. */
 void ff_session_start(FfSession *session);
 
-/* Answer no more, and unmount unless that has happened. Ends the connection: whoever waits for an answer gets an error. */
+/*
+ * Answer no more, and unmount unless that has happened. Ends the connection: whoever waits for an
+ * answer gets an error.
+ */
 void ff_session_stop(FfSession *session);
 
 /* It must be stopped, and nobody may have a request of it any more. Accepts NULL. */

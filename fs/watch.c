@@ -24,16 +24,20 @@
 #define NO_DIRECTORY 0
 
 /*
- * An event costs the process that opens or closes more than the open itself, so where they come thick and fast the watch is
- * taken away for a while: the directory is *blind*. That loses nothing but precision, because of two rules:
+ * An event costs the process that opens or closes more than the open itself, so where they come
+ * thick and fast the watch is taken away for a while: the directory is *blind*. That loses nothing
+ * but precision, because of two rules:
  *
  *  - The busy FIFOs are known to be in use; when the watch is back they count as used until now.
- *  - Every other FIFO in it has no cached name (those that had were probed before), so that its next opener must be answered a
- *    LOOKUP; that is kept back until the watch is there again.
+ *  - Every other FIFO in it has no cached name (those that had were probed before), so that its
+ *    next opener must be answered a LOOKUP; that is kept back until the watch is there again.
  */
 #define BLIND_TIME_MS 250
 
-/* Looking for cached names takes time with the size of a directory; in a larger one they have to go by themselves. */
+/*
+ * Looking for cached names takes time with the size of a directory; in a larger one they have to go
+ * by themselves.
+ */
 #define LARGEST_SEARCH 20000
 
 /* How often a directory is searched at most. */
@@ -73,8 +77,9 @@ struct FfWatch {
     GAsyncQueue *wanted;
 
     /*
-     * Under the registry lock. Watches are found by directory id. Watch descriptors lead to directory ids until the
-     * kernel says that nothing more will come under them, which is after the watch was taken away.
+     * Under the registry lock. Watches are found by directory id. Watch descriptors lead to
+     * directory ids until the kernel says that nothing more will come under them, which is after
+     * the watch was taken away.
      */
     GHashTable *by_id;
     GHashTable *by_wd;
@@ -357,7 +362,8 @@ static void handle_event(FfWatch *watch, const struct inotify_event *event)
         ff_registry_notes_lost(watch->registry);
     if ((event->mask & IN_IGNORED) != 0)
         g_hash_table_remove(watch->by_wd, GINT_TO_POINTER(event->wd));
-    else if (watched != NULL && directory != NULL && event->len > 0 && (event->mask & IN_ISDIR) == 0)
+    else if (watched != NULL && directory != NULL && event->len > 0 &&
+             (event->mask & IN_ISDIR) == 0)
         handle_fifo_event(watch, watched, directory, event->mask, event->name);
 }
 

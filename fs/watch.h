@@ -2,15 +2,16 @@
 /*
  * Hints by inotify: "was opened", "was closed".
  *
- * Every directory that has ever had a FIFO in it is watched, from before its first FIFO can be opened: the request that would bring
- * that FIFO is kept back until the watch is there. It is added by a thread of its own, since
+ * Every directory that has ever had a FIFO in it is watched, from before its first FIFO can be
+ * opened: the request that would bring that FIFO is kept back until the watch is there. It is added
+ * by a thread of its own, since
  *
  *  - the request thread cannot: adding a watch walks a path on our own mount;
- *  - the main thread must not: it may be waiting, in a notification, for a directory that a process has locked whose
- *    request is kept back for this very watch, or that waits for the lock of such a process.
+ *  - the main thread must not: it may be waiting, in a notification, for a directory that a process
+ *    has locked whose request is kept back for this very watch, or that waits for such a process.
  *
- * The watch thread takes no directory lock: all components of the path are pinned in the dentry cache by the
- * request that waits.
+ * The watch thread takes no directory lock: all components of the path are pinned in the dentry
+ * cache by the request that waits.
  */
 #pragma once
 
@@ -32,7 +33,10 @@ typedef void (*FfWatchResume)(gpointer data);
  */
 FfWatch *ff_watch_new(FfRegistry *registry, const char *mountpoint, GMainContext *context);
 
-/* The mount must be gone or the request thread alive, so that the watch thread can end. Accepts NULL. */
+/*
+ * The mount must be gone or the request thread alive, so that the watch thread can end. Accepts
+ * NULL.
+ */
 void ff_watch_free(FfWatch *watch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfWatch, ff_watch_free)
 
@@ -41,7 +45,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfWatch, ff_watch_free)
  *
  * Registry locked.
  *
- * Return: TRUE if the directory is watched, or cannot be; FALSE if @resume will be called once that is settled.
+ * Return: TRUE if the directory is watched, or cannot be; FALSE if @resume will be called once that
+ * is settled.
  */
 gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfWatchResume resume,
                          gpointer data);

@@ -23,10 +23,14 @@ gboolean ff_access_owns(const FfCaller *caller, const FfNode *node);
 /**
  * ff_access_may_remove() - may the caller take this name out of its directory?
  *
- * Only the owner of what it names, the owner of the directory, and root may, sticky bit or not: a sticky world-writable
- * directory would make fs.protected_fifos refuse other users' `> fifo` (fs/namei.c may_create_in_sticky()).
+ * Only the owner of what it names, the owner of the directory, and root may, sticky bit or not: a
+ * sticky world-writable directory would make fs.protected_fifos refuse other users' `> fifo`
+ * (fs/namei.c may_create_in_sticky()).
  */
 gboolean ff_access_may_remove(const FfCaller *caller, const FfNode *directory, const FfNode *node);
 
-/* May the caller read the names in this directory and look at what they name? Its ancestors are not asked. */
+/*
+ * May the caller read the names in this directory and look at what they name? Its ancestors are not
+ * asked.
+ */
 gboolean ff_access_may_list(const FfCaller *caller, const FfNode *directory);

@@ -3,7 +3,8 @@
 
 #include <errno.h>
 
-/* Bits that the mode has already may stay: the root's may lie outside of the ceiling by rootmode=. */
+/* Bits that the mode has already may stay: the root's may lie outside of the ceiling by rootmode=.
+ */
 static int check_mode(const FfRegistry *registry, const FfNode *node, mode_t mode)
 {
     mode_t bits = mode & FF_MODE_BITS;

@@ -2,9 +2,9 @@
 /*
  * What happened to a node, told to whoever listens.
  *
- * The registry tells every change, after it has been made and under its lock, once. Deadlines follow from these records, and
- * so will anything else that must not miss a change. A listener may read nodes and set deadlines; it must not
- * change the registry.
+ * The registry tells every change, after it has been made and under its lock, once. Deadlines
+ * follow from these records, and so will anything else that must not miss a change. A listener may
+ * read nodes and set deadlines; it must not change the registry.
  */
 #pragma once
 
@@ -16,7 +16,8 @@ typedef struct FfNode FfNode;
 
 typedef enum {
     FF_CHANGE_CREATED,
-    /* The name is gone; `old_parent` is where it was. The node may live on until the kernel forgets it. */
+    /* The name is gone; `old_parent` is where it was. The node may live on until the kernel forgets
+       it. */
     FF_CHANGE_REMOVED,
     /* From `old_parent`/`old_name` to where the node is now. */
     FF_CHANGE_RENAMED,

@@ -2,9 +2,9 @@
 /*
  * Where time comes from.
  *
- * Lifetimes are counted on the monotonic clock, so that setting the wall clock neither removes a FIFO nor keeps one;
- * the three times of an inode are wall-clock times. Both are asked through this pair of functions, so that a
- * test can let an hour pass without waiting.
+ * Lifetimes are counted on the monotonic clock, so that setting the wall clock neither removes a
+ * FIFO nor keeps one; the three times of an inode are wall-clock times. Both are asked through this
+ * pair of functions, so that a test can let an hour pass without waiting.
  */
 #pragma once
 

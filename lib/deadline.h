@@ -2,9 +2,10 @@
 /*
  * One queue of deadlines, soonest first.
  *
- * Every FIFO may have one deadline, and there may be a million FIFOs, so the entry is part of the thing that waits
- * (intrusive) and knows its own place: moving or cancelling it costs O(log n) and no memory. GLib has no
- * priority queue; GSequence would take an allocation per entry. The queue is a binary heap in a GPtrArray.
+ * Every FIFO may have one deadline, and there may be a million FIFOs, so the entry is part of the
+ * thing that waits (intrusive) and knows its own place: moving or cancelling it costs O(log n) and
+ * no memory. GLib has no priority queue; GSequence would take an allocation per entry. The queue is
+ * a binary heap in a GPtrArray.
  */
 #pragma once
 

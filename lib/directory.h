@@ -2,8 +2,8 @@
 /*
  * The names in one directory: found by name, and listed in the order of their cookies.
  *
- * A cookie belongs to a name, not to what it names, and is never given twice. So whoever lists a directory piece by piece, while
- * names come and go, meets every name that stays exactly once.
+ * A cookie belongs to a name, not to what it names, and is never given twice. So whoever lists a
+ * directory piece by piece, while names come and go, meets every name that stays exactly once.
  */
 #pragma once
 
@@ -17,9 +17,15 @@ struct FfDirectory {
     GHashTable *by_name;
     GTree *by_cookie;
     guint n_subdirectories;
-    /* FIFOs in it that the kernel has cached and that are not busy: any of them may be opened without our being asked. */
+    /*
+     * FIFOs in it that the kernel has cached and that are not busy: any of them may be opened
+     * without our being asked.
+     */
     guint n_quiet_cached;
-    /* Are opens and closes of its FIFOs reported to the registry? Where not, probes must tell the whole story. */
+    /*
+     * Are opens and closes of its FIFOs reported to the registry? Where not, probes must tell the
+     * whole story.
+     */
     gboolean watched;
     /* Reports are suspended for a while, for the sake of its busy FIFOs (fs/watch.c). */
     gboolean blind;

@@ -11,15 +11,9 @@ typedef struct {
 
 /* Largest first, each once under the name that is printed; the other spellings come after. */
 static const Unit units[] = {
-    {"d", 24 * 60 * FF_MINUTE},
-    {"h", 60 * FF_MINUTE},
-    {"min", FF_MINUTE},
-    {"s", FF_SECOND},
-    {"ms", FF_MILLISECOND},
-    {"us", 1},
-    {"m", FF_MINUTE},
-    {"sec", FF_SECOND},
-    {"hr", 60 * FF_MINUTE},
+    {"d", 24 * 60 * FF_MINUTE}, {"h", 60 * FF_MINUTE},  {"min", FF_MINUTE},
+    {"s", FF_SECOND},           {"ms", FF_MILLISECOND}, {"us", 1},
+    {"m", FF_MINUTE},           {"sec", FF_SECOND},     {"hr", 60 * FF_MINUTE},
 };
 
 #define N_PRINTED_UNITS 6

@@ -2,7 +2,8 @@
 /*
  * Durations as people write them: "30", "500ms", "15min", "1h 30min", "infinity".
  *
- * The units are those of systemd.time(7) that have a fixed length; a number without a unit is seconds.
+ * The units are those of systemd.time(7) that have a fixed length; a number without a unit is
+ * seconds.
  */
 #pragma once
 
@@ -19,12 +20,14 @@
  * @text:   one or more of NUMBER[UNIT], with or without blanks between them, or "infinity"
  * @usec:   where the microseconds go; untouched on failure
  *
- * Return: 0, or -EINVAL for anything that is not a duration (negative, empty, unknown unit, too long to count).
+ * Return: 0, or -EINVAL for anything that is not a duration (negative, empty, unknown unit, too
+ * long to count).
  */
 int ff_duration_parse(const char *text, gint64 *usec);
 
 /**
- * ff_duration_format() - microseconds to the shortest text that ff_duration_parse() reads back as the same
+ * ff_duration_format() - microseconds to the shortest text that ff_duration_parse() reads back as
+ * the same
  * @usec: a duration, not negative
  *
  * Return: a new string, in the largest unit that divides it evenly.

@@ -2,8 +2,9 @@
 /*
  * Values of JSON appended to a string.
  *
- * A list of a million FIFOs is written as it is read, a line at a time, by the thread that also answers the kernel; a tree of
- * JsonNodes for each line would cost more than everything else. What is needed is four small functions.
+ * A list of a million FIFOs is written as it is read, a line at a time, by the thread that also
+ * answers the kernel; a tree of JsonNodes for each line would cost more than everything else. What
+ * is needed is four small functions.
  */
 #pragma once
 
@@ -11,7 +12,8 @@
 
 /**
  * ff_json_append_string() - a quoted string
- * @bytes: NUL-terminated; what is not UTF-8 in it becomes U+FFFD, so that the text is valid JSON always
+ * @bytes: NUL-terminated; what is not UTF-8 in it becomes U+FFFD, so that the text is valid JSON
+ *         always
  */
 void ff_json_append_string(GString *out, const char *bytes);
 

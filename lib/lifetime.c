@@ -8,8 +8,9 @@
 #define PROBE_INTERVAL (250 * FF_MILLISECOND)
 
 /*
- * A name that is cached and not in question is probed after its linger all the same: that is how a process that waits in open()
- * is noticed, and how the kernel gets its memory back. This bounds how soon and how late.
+ * A name that is cached and not in question is probed after its linger all the same: that is how a
+ * process that waits in open() is noticed, and how the kernel gets its memory back. This bounds how
+ * soon and how late.
  */
 #define COURTESY_MIN (1 * FF_SECOND)
 #define COURTESY_MAX (60 * FF_SECOND)
@@ -66,7 +67,10 @@ static gint64 due_by_lifetime(const FfLifetimeFacts *facts, FfReason *reason)
     return FF_NEVER;
 }
 
-/* `auto` and `use` remove what is idle; the others remove by the clock or with a process, held or not. */
+/*
+ * `auto` and `use` remove what is idle; the others remove by the clock or with a process, held or
+ * not.
+ */
 static gboolean needs_idle(const FfLifetimeFacts *facts, FfReason reason)
 {
     return reason == FF_REASON_IDLE || reason == FF_REASON_UNUSED;

@@ -2,9 +2,10 @@
 /*
  * When a FIFO goes: pure functions of facts and a time.
  *
- * What is hard is that the daemon is not told of opens and closes. It knows exactly that a FIFO is idle (lookup count 0) and,
- * after a probe, that it is held; in between the kernel merely has the name cached, and the answer to
- * "may it go?" is then "ask first" (FF_VERDICT_PROBE), never a guess.
+ * What is hard is that the daemon is not told of opens and closes. It knows exactly that a FIFO is
+ * idle (lookup count 0) and, after a probe, that it is held; in between the kernel merely has the
+ * name cached, and the answer to "may it go?" is then "ask first" (FF_VERDICT_PROBE), never a
+ * guess.
  */
 #pragma once
 
@@ -25,7 +26,8 @@ typedef enum {
 /* The most that anybody has done with it so far. */
 typedef enum {
     FF_USE_NEVER,
-    /* Somebody held it or waited in open() for a while, but no open() is known to have succeeded. */
+    /* Somebody held it or waited in open() for a while, but no open() is known to have succeeded.
+     */
     FF_USE_AWAITED,
     FF_USE_OPENED,
 } FfUse;
@@ -68,7 +70,10 @@ typedef struct {
     FfVerdict verdict;
     /* Why, where the verdict is to remove. */
     FfReason reason;
-    /* When to ask again: now for a verdict to act, FF_NEVER where only a change of the facts can matter. */
+    /*
+     * When to ask again: now for a verdict to act, FF_NEVER where only a change of the facts can
+     * matter.
+     */
     gint64 at;
 } FfDecision;
 
@@ -79,9 +84,10 @@ typedef struct {
 FfDecision ff_lifetime_decide(const FfLifetimeFacts *facts, gint64 now);
 
 /**
- * ff_lifetime_due() - when it will be removed, if it stays as idle as it may be and no other fact changes
+ * ff_lifetime_due() - when it will be removed, if it stays as idle as it may be and no other fact
+ * changes
  *
- * Return: monotonic microseconds, FF_NEVER where nothing but a change of facts would remove it (it is held, its creator
- * lives, it is kept).
+ * Return: monotonic microseconds, FF_NEVER where nothing but a change of facts would remove it (it
+ * is held, its creator lives, it is kept).
  */
 gint64 ff_lifetime_due(const FfLifetimeFacts *facts, FfReason *reason);

@@ -2,7 +2,8 @@
 /*
  * Which mode a new name gets, and which modes chmod may set.
  *
- * The umask plays no part: what was asked for, cut at the ceiling and raised to the floor, is what one gets.
+ * The umask plays no part: what was asked for, cut at the ceiling and raised to the floor, is what
+ * one gets.
  */
 #pragma once
 
@@ -14,7 +15,8 @@
 typedef struct {
     mode_t fifo_ceiling;
     mode_t fifo_floor;
-    /* Only the rwx bits count: set-group-ID and sticky mean something on a directory and stay free. */
+    /* Only the rwx bits count: set-group-ID and sticky mean something on a directory and stay free.
+     */
     mode_t dir_ceiling;
 } FfModes;
 
@@ -28,6 +30,7 @@ mode_t ff_modes_new(const FfModes *modes, mode_t type, mode_t requested);
 /**
  * ff_modes_allow() - may chmod set these permission bits?
  * @type: S_IFIFO or S_IFDIR
- * @mode: all twelve bits as they would be. The sticky bit of a FIFO is always allowed: it says "keep".
+ * @mode: all twelve bits as they would be. The sticky bit of a FIFO is always allowed: it says
+ *        "keep".
  */
 gboolean ff_modes_allow(const FfModes *modes, mode_t type, mode_t mode);

@@ -2,12 +2,12 @@
 /*
  * One inode of the mount: a FIFO or a directory.
  *
- * Fields are read freely by whoever holds the registry lock and are written by the registry alone, so that no change goes by
- * without its change record. Two numbers need care:
+ * Fields are read freely by whoever holds the registry lock and are written by the registry alone,
+ * so that no change goes by without its change record. Two numbers need care:
  *
- *  - The *lookup count* is how often the kernel has been told this inode and has not forgotten it yet (FUSE LOOKUP and its
- *    kin against FORGET). While it is not 0 the kernel may hold the FIFO open without our ever hearing of it; when it
- *    is 0 nobody has it open and nobody waits in open().
+ *  - The *lookup count* is how often the kernel has been told this inode and has not forgotten it
+ *    yet (FUSE LOOKUP and its kin against FORGET). While it is not 0 the kernel may hold the FIFO
+ *    open without our ever hearing of it; when it is 0 nobody has it open or waits in open().
  *  - A node without a parent has no name any more. It stays until the kernel forgets it.
  */
 #pragma once
@@ -21,16 +21,19 @@
 #include "process.h"
 
 /* The root has the id that FUSE gives it; the next few are for the control files (fs/control.c). */
-#define FF_ROOT_ID      G_GUINT64_CONSTANT(1)
-#define FF_FIRST_ID     G_GUINT64_CONSTANT(16)
-#define FF_NAME_MAX     255
+#define FF_ROOT_ID  G_GUINT64_CONSTANT(1)
+#define FF_FIRST_ID G_GUINT64_CONSTANT(16)
+#define FF_NAME_MAX 255
 /* What tmpfs counts per name in a directory's size (mm/shmem.c BOGO_DIRENT_SIZE). */
 #define FF_DIRENT_BYTES 20
 
 typedef struct FfDirectory FfDirectory;
 
 struct FfNode {
-    /* First, so that g_int64_hash() of a node is that of its id. Never reused while the daemon lives. */
+    /*
+     * First, so that g_int64_hash() of a node is that of its id. Never reused while the daemon
+     * lives.
+     */
     guint64 id;
     guint64 lookups;
 
@@ -38,7 +41,10 @@ struct FfNode {
     FfNode *parent;
     /* NUL-terminated; any bytes but '/'. */
     char *name;
-    /* Where readdir finds it: grows with every name that is put into a directory, so a listing can go on behind it. */
+    /*
+     * Where readdir finds it: grows with every name that is put into a directory, so a listing can
+     * go on behind it.
+     */
     guint64 cookie;
 
     /* Type and permission bits. */
@@ -66,7 +72,10 @@ struct FfNode {
     gboolean busy;
     /* It is to be probed as soon as may be, due or not. */
     gboolean probe_wanted;
-    /* Grows with every LOOKUP and every change of name, either of which makes a probe under way meaningless. */
+    /*
+     * Grows with every LOOKUP and every change of name, either of which makes a probe under way
+     * meaningless.
+     */
     guint lookup_serial;
     FfDeadline deadline;
     /* Neither NULL nor alive: the creator is gone. NULL: it was never known. */
@@ -98,7 +107,8 @@ FfLifetimeFacts ff_node_facts(const FfNode *node);
 /**
  * ff_node_path() - the path below the mount root
  *
- * Return: a new string without a leading '/', "" for the root; NULL for a node that has no name any more.
+ * Return: a new string without a leading '/', "" for the root; NULL for a node that has no name any
+ * more.
  */
 char *ff_node_path(const FfNode *node);
 

@@ -81,7 +81,8 @@ static void append_identity(GString *out, const char *prefix, const FfNode *node
         g_string_append(out, ",\"path_b64\":");
         ff_json_append_base64(out, path);
     }
-    g_string_append_printf(out, ",\"id\":%" G_GUINT64_FORMAT ",\"mode\":\"%04o\",\"uid\":%u,\"gid\":%u",
+    g_string_append_printf(out,
+                           ",\"id\":%" G_GUINT64_FORMAT ",\"mode\":\"%04o\",\"uid\":%u,\"gid\":%u",
                            node->id, node->mode & FF_MODE_BITS, node->uid, node->gid);
 }
 
@@ -102,8 +103,9 @@ static void append_state(GString *out, const FfNode *node, const Times *times)
     gboolean used = node->use != FF_USE_NEVER || node->reference == FF_REFERENCE_HELD;
     gint64 last_used = node->reference == FF_REFERENCE_HELD ? times->now : node->last_used;
 
-    g_string_append_printf(out, ",\"state\":\"%s\",\"used\":%s,\"created\":",
-                           ff_pipes_state_name(node), used ? "true" : "false");
+    g_string_append_printf(out,
+                           ",\"state\":\"%s\",\"used\":%s,\"created\":", ff_pipes_state_name(node),
+                           used ? "true" : "false");
     ff_json_append_seconds(out, node->created + times->realtime_offset);
     g_string_append(out, ",\"last_used\":");
     ff_json_append_seconds_or_null(out, used ? last_used + times->realtime_offset
@@ -116,8 +118,8 @@ static void append_policy(GString *out, const FfNode *node, const Times *times)
     FfReason reason;
     gint64 due = ff_lifetime_due(&facts, &reason);
 
-    g_string_append_printf(out, ",\"lifetime\":\"%s\",\"linger\":",
-                           ff_lifetime_name(facts.policy.lifetime));
+    g_string_append_printf(
+        out, ",\"lifetime\":\"%s\",\"linger\":", ff_lifetime_name(facts.policy.lifetime));
     ff_json_append_seconds_or_null(out, ff_policy_linger(&facts.policy));
     g_string_append(out, ",\"grace\":");
     ff_json_append_seconds_or_null(out, facts.policy.grace);
@@ -162,7 +164,10 @@ static void set_prefix(FfPipesReader *reader, const FfNode *directory)
         g_string_append_c(reader->prefix, '/');
 }
 
-/* List FIFOs of one directory up to its next sub-directory, which is entered, or its end, where it is left. */
+/*
+ * List FIFOs of one directory up to its next sub-directory, which is entered, or its end, where it
+ * is left.
+ */
 static void fill_from(FfPipesReader *reader, FfNode *directory, const Times *times, GString *out,
                       gsize enough)
 {

@@ -2,8 +2,9 @@
 /*
  * The list of FIFOs as JSON lines: the content of `.fifofs/pipes`.
  *
- * It is made piece by piece. Between two pieces only the place in the tree is kept (directory ids and cookies), so that a reader costs
- * the same however many FIFOs there are. A FIFO that stays is listed once, unless a directory above it is renamed meanwhile.
+ * It is made piece by piece. Between two pieces only the place in the tree is kept (directory ids
+ * and cookies), so that a reader costs the same however many FIFOs there are. A FIFO that stays is
+ * listed once, unless a directory above it is renamed meanwhile.
  */
 #pragma once
 

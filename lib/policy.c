@@ -17,8 +17,9 @@ const FfPolicy ff_policy_default = {
 };
 
 static const char *const lifetime_names[] = {
-    [FF_LIFETIME_AUTO] = "auto",       [FF_LIFETIME_USE] = "use",   [FF_LIFETIME_PROCESS] = "process",
-    [FF_LIFETIME_SESSION] = "session", [FF_LIFETIME_KEEP] = "keep",
+    [FF_LIFETIME_AUTO] = "auto",       [FF_LIFETIME_USE] = "use",
+    [FF_LIFETIME_PROCESS] = "process", [FF_LIFETIME_SESSION] = "session",
+    [FF_LIFETIME_KEEP] = "keep",
 };
 
 const char *const ff_policy_keys[] = {"lifetime", "linger", "grace", "max-age", NULL};

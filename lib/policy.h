@@ -2,8 +2,9 @@
 /*
  * How long a FIFO lives: the values a mount, a directory or a FIFO can be given, and their names.
  *
- * The same four keys, spelt the same, are mount options, xattrs (behind "fifofs.") and lines of `config`;
- * one table in policy.c knows them. A million FIFOs share a handful of policies, so a node points at an interned one.
+ * The same four keys, spelt the same, are mount options, xattrs (behind "fifofs.") and lines of
+ * `config`; one table in policy.c knows them. A million FIFOs share a handful of policies, so a
+ * node points at an interned one.
  */
 #pragma once
 
@@ -40,7 +41,10 @@ gint64 ff_policy_linger(const FfPolicy *policy);
 /* "auto", "use", ... */
 const char *ff_lifetime_name(FfLifetime lifetime);
 
-/* The keys in the order in which they are listed, NULL-terminated: "lifetime", "linger", "grace", "max-age". */
+/*
+ * The keys in the order in which they are listed, NULL-terminated: "lifetime", "linger", "grace",
+ * "max-age".
+ */
 extern const char *const ff_policy_keys[];
 
 gboolean ff_policy_has_key(const char *key);

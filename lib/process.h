@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A process that has created FIFOs, as far as lifetimes need it: is it still there, and is the leader of its session?
+ * A process that has created FIFOs, as far as lifetimes need it: is it still there, and is the
+ * leader of its session?
  *
- * Many FIFOs share one FfProcess, and it outlives the process itself for as long as a FIFO names it as its creator.
- * How its end is noticed is the business of whoever makes it (fs/creator.c); here it is only told.
+ * Many FIFOs share one FfProcess, and it outlives the process itself for as long as a FIFO names it
+ * as its creator. How its end is noticed is the business of whoever makes it (fs/creator.c); here
+ * it is only told.
  */
 #pragma once
 
@@ -15,7 +17,10 @@ typedef struct FfProcess FfProcess;
 
 struct FfProcess {
     pid_t pid;
-    /* The command name as the kernel had it when the process first created something; any bytes but NUL. */
+    /*
+     * The command name as the kernel had it when the process first created something; any bytes but
+     * NUL.
+     */
     char comm[16];
     gboolean alive;
     /* The leader of its session; NULL where it could not be known. A leader's own is NULL. */

@@ -17,8 +17,8 @@
 #include "duration.h"
 
 /*
- * A stat() holds a reference for microseconds, and a probe may meet it. What was held for less than this was not in use: neither
- * was it opened (an open is reported) nor did anybody wait for long.
+ * A stat() holds a reference for microseconds, and a probe may meet it. What was held for less than
+ * this was not in use: neither was it opened (an open is reported) nor did anybody wait for long.
  */
 #define SHORTEST_USE (50 * FF_MILLISECOND)
 

@@ -32,5 +32,8 @@ void ff_registry_adopt_policy(FfRegistry *registry, FfNode *node, const FfPolicy
 /* For a node without a name that the kernel has forgotten. */
 void ff_registry_free_node(FfRegistry *registry, FfNode *node);
 
-/* Keep FfDirectory.n_quiet_cached true: -1 before what it counts by changes, or the parent does, and 1 after. */
+/*
+ * Keep FfDirectory.n_quiet_cached true: -1 before what it counts by changes, or the parent does,
+ * and 1 after.
+ */
 void ff_registry_count_quiet(const FfNode *node, int by);

@@ -2,11 +2,12 @@
 /*
  * All nodes of a mount, and the only place where they change.
  *
- * Read ff_registry_create() and detach() in registry.c first: a node is made by the one and loses its name by the other,
- * whoever asks.
+ * Read ff_registry_create() and detach() in registry.c first: a node is made by the one and loses
+ * its name by the other, whoever asks.
  *
- * Locking: one mutex for everything. Every function here, but for new, free and lock, wants it held by the caller; a node pointer
- * is good while it is held (afterwards keep the id). Nothing that may wait for the kernel happens under it.
+ * Locking: one mutex for everything. Every function here, but for new, free and lock, wants it held
+ * by the caller; a node pointer is good while it is held (afterwards keep the id). Nothing that may
+ * wait for the kernel happens under it.
  *
  * Errors are -errno, and are those of tmpfs.
  */
@@ -90,7 +91,8 @@ typedef struct {
  * ff_registry_create() - make a FIFO or a directory
  * @node: set to it on success
  *
- * Mode and owner follow the options and the directory (set-group-ID); the policy is the directory's.
+ * Mode and owner follow the options and the directory (set-group-ID); the policy is the
+ * directory's.
  *
  * Return: 0, -EEXIST, -ENAMETOOLONG, or -ENOENT in a directory that was removed.
  */
@@ -138,7 +140,8 @@ typedef struct {
  *
  * All or nothing. Who may is the kernel's to check; what may be set is checked here.
  *
- * Return: 0, or -EPERM for a mode outside of ceiling and floor or an owner other than the fixed one.
+ * Return: 0, or -EPERM for a mode outside of ceiling and floor or an owner other than the fixed
+ * one.
  */
 int ff_registry_set_attributes(FfRegistry *registry, FfNode *node, const FfAttributes *wanted);
 
@@ -150,8 +153,8 @@ struct timespec ff_registry_realtime(const FfRegistry *registry);
  * @key:   one of ff_policy_keys
  * @value: its text, or NULL to take the parent directory's (the mount's, for the root)
  *
- * On a directory it is for what will be created in it. A lifetime that is set on a FIFO clears its sticky bit,
- * which would hide it.
+ * On a directory it is for what will be created in it. A lifetime that is set on a FIFO clears its
+ * sticky bit, which would hide it.
  *
  * Return: 0, -ENODATA for an unknown key, -EINVAL for a bad value.
  */
@@ -168,7 +171,8 @@ guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node);
 
 /**
  * ff_registry_end_probe() - what a probe has found
- * @serial: from ff_registry_begin_probe(); where a LOOKUP or a rename came between, the finding means nothing
+ * @serial: from ff_registry_begin_probe(); where a LOOKUP or a rename came between, the finding
+ *          means nothing
  * @held:   the kernel has the inode although its name was dropped from the cache
  */
 void ff_registry_end_probe(FfRegistry *registry, FfNode *node, guint serial, gboolean held);
@@ -189,7 +193,10 @@ void ff_registry_set_blind(FfRegistry *registry, FfNode *directory, gboolean bli
 /* The FIFO is being opened and closed very often just now, or (FALSE) no longer is. */
 void ff_registry_set_busy(FfRegistry *registry, FfNode *node, gboolean busy);
 
-/* Have every FIFO of the directory probed soon that is cached and not busy. Takes time with its size. */
+/*
+ * Have every FIFO of the directory probed soon that is cached and not busy. Takes time with its
+ * size.
+ */
 void ff_registry_probe_quiet(FfRegistry *registry, FfNode *directory);
 
 /* The process has ended. */
