@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A file descriptor that closes itself: g_auto(AutoFd) fd = open(...);
+ */
+#pragma once
+
+#include <errno.h>
+#include <glib.h>
+#include <unistd.h>
+
+typedef int AutoFd;
+
+static inline void auto_fd_close(AutoFd fd)
+{
+    int saved_errno = errno;
+
+    close(fd);
+    errno = saved_errno;
+}
+
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(AutoFd, auto_fd_close, -1)
+
+/* Return: the descriptor, which now is the caller's to close. */
+static inline int auto_fd_steal(AutoFd *fd)
+{
+    int stolen = *fd;
+
+    *fd = -1;
+    return stolen;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which file is this? Answered by the kernel alone.
+ *
+ * With AT_STATX_DONT_SYNC no server of a network or FUSE file system is asked for what the kernel
+ * already has, so that a file system that hangs cannot hang fifoctl.
+ */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+typedef struct {
+    dev_t dev;
+    guint64 ino;
+} FileId;
+
+typedef struct {
+    FileId id;
+    mode_t mode;
+    guint64 mount_id;
+} FileInfo;
+
+/**
+ * file_look() - identify a file
+ * @dirfd, @name: as for statx(2); a last symlink is followed; with "" @dirfd itself is meant
+ *
+ * Return: 0 or -errno.
+ */
+int file_look(int dirfd, const char *name, FileInfo *info);
+
+/* For GHashTable, with FileId as key. */
+guint file_id_hash(gconstpointer key);
+gboolean file_id_equal(gconstpointer a, gconstpointer b);

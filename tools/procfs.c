@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "procfs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "autofd.h"
+
+/* Of the flags in stat(5): include/linux/sched.h. */
+#define PF_KTHREAD 0x00200000
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, closedir)
+
+gssize procfs_read(int dirfd, const char *name, char *buffer, gsize size)
+{
+    g_auto(AutoFd) fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    gssize length;
+
+    if (fd < 0)
+        return -errno;
+    length = read(fd, buffer, size - 1);
+    if (length < 0)
+        return -errno;
+    buffer[length] = '\0';
+    return length;
+}
+
+int procfs_stat(int dirfd, ProcfsStat *stat)
+{
+    char text[1024];
+    gssize length = procfs_read(dirfd, "stat", text, sizeof text);
+    const char *open, *close;
+    char state;
+    guint flags;
+    guint64 ticks;
+
+    if (length < 0)
+        return (int)length;
+    /*
+     * The command stands in parentheses and may hold any byte, parentheses too: the last one closes
+     * it.
+     */
+    open = strchr(text, '(');
+    close = strrchr(text, ')');
+    if (open == NULL || close == NULL || close < open)
+        return -EBADMSG;
+    if (sscanf(close + 1,
+               " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
+               " %" G_GUINT64_FORMAT,
+               &state, &flags, &ticks) != 3)
+        return -EBADMSG;
+    g_snprintf(stat->command, sizeof stat->command, "%.*s", (int)(close - open - 1), open + 1);
+    stat->has_files = (flags & PF_KTHREAD) == 0 && state != 'Z' && state != 'X';
+    stat->started = (gint64)(ticks * G_USEC_PER_SEC / (guint64)sysconf(_SC_CLK_TCK));
+    return 0;
+}
+
+int procfs_uid(int dirfd, uid_t *uid)
+{
+    char text[4096];
+    gssize length = procfs_read(dirfd, "status", text, sizeof text);
+    const char *line;
+
+    if (length < 0)
+        return (int)length;
+    line = strstr(text, "\nUid:");
+    return line != NULL && sscanf(line, "\nUid: %*u %u", uid) == 1 ? 0 : -EBADMSG;
+}
+
+static int read_last_run(int dirfd, gint64 *usec)
+{
+    char text[4096];
+    gssize length = procfs_read(dirfd, "sched", text, sizeof text);
+    const char *line;
+    double msec;
+
+    if (length < 0)
+        return (int)length;
+    line = strstr(text, "\nse.exec_start");
+    if (line == NULL || sscanf(line, "\nse.exec_start : %lf", &msec) != 1 || msec <= 0)
+        return -ENODATA;
+    *usec = (gint64)(msec * 1000);
+    return 0;
+}
+
+int procfs_asleep_since(int dirfd, gint64 *elapsed)
+{
+    gint64 then, now;
+    int result = read_last_run(dirfd, &then);
+
+    if (result == 0) {
+        g_auto(AutoFd) own = open("/proc/thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        result = read_last_run(own, &now);
+    }
+    if (result == 0)
+        *elapsed = MAX(now - then, 0);
+    return result;
+}
+
+gint64 procfs_boottime(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+int procfs_each_number(int parentfd, const char *name,
+                       gboolean (*visit)(int listfd, int number, gpointer data), gpointer data)
+{
+    g_auto(AutoFd) fd = openat(parentfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g_autoptr(DIR) directory = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    int count = 0;
+
+    if (directory == NULL)
+        return -errno;
+    /* It is closed with the stream now. */
+    auto_fd_steal(&fd);
+    while ((entry = readdir(directory)) != NULL) {
+        if (!g_ascii_isdigit(entry->d_name[0]))
+            continue;
+        count++;
+        if (!visit(dirfd(directory), (int)g_ascii_strtoll(entry->d_name, NULL, 10), data))
+            break;
+    }
+    return count;
+}

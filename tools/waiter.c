@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "waiter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "autofd.h"
+#include "fifo.h"
+#include "procfs.h"
+
+/* Where the flags of an open stand. */
+typedef enum {
+    FLAGS_IN_ARGUMENT,
+    FLAGS_IN_STRUCT,
+    FLAGS_OF_CREAT,
+} FlagsPlace;
+
+#define NO_DIRECTORY (-1)
+
+typedef struct {
+    long number;
+    int directory_argument;
+    int path_argument;
+    int flags_argument;
+    FlagsPlace flags_place;
+} OpenKind;
+
+static const OpenKind open_kinds[] = {
+#ifdef SYS_open
+    {SYS_open, NO_DIRECTORY, 0, 1, FLAGS_IN_ARGUMENT},
+#endif
+#ifdef SYS_creat
+    {SYS_creat, NO_DIRECTORY, 0, 0, FLAGS_OF_CREAT},
+#endif
+    {SYS_openat, 0, 1, 2, FLAGS_IN_ARGUMENT},
+    {SYS_openat2, 0, 1, 2, FLAGS_IN_STRUCT},
+#ifdef __x86_64__
+    /*
+     * The same calls by 32-bit programs. The numbers mean fstat, lseek and preadv to 64-bit ones,
+     * which never wait in a FIFO's open.
+     */
+    {5, NO_DIRECTORY, 0, 1, FLAGS_IN_ARGUMENT},
+    {8, NO_DIRECTORY, 0, 0, FLAGS_OF_CREAT},
+    {295, 0, 1, 2, FLAGS_IN_ARGUMENT},
+#endif
+};
+
+#define N_ARGUMENTS 6
+
+typedef struct {
+    pid_t tid;
+    int threadfd;
+    const OpenKind *kind;
+    unsigned long long arguments[N_ARGUMENTS];
+    int flags;
+    char path[PATH_MAX];
+} OpenCall;
+
+/* --- is it waiting? --- */
+
+typedef enum {
+    SLEEP_ELSEWHERE,
+    SLEEP_UNKNOWN,
+    SLEEP_IN_FIFO_OPEN,
+} Sleep;
+
+/* fs/pipe.c: fifo_open() calls wait_for_partner(), which some compilers put inside the former. */
+static Sleep read_wchan(int threadfd)
+{
+    char wchan[128];
+
+    if (procfs_read(threadfd, "wchan", wchan, sizeof wchan) < 0)
+        return SLEEP_ELSEWHERE;
+    if (g_str_has_prefix(wchan, "wait_for_partner") || g_str_has_prefix(wchan, "fifo_open"))
+        return SLEEP_IN_FIFO_OPEN;
+    /*
+     * It runs, or the caller may not know, or the kernel cannot say of anybody (x86 before 5.16).
+     */
+    return strcmp(wchan, "0") == 0 ? SLEEP_UNKNOWN : SLEEP_ELSEWHERE;
+}
+
+static gboolean read_open_call(OpenCall *call)
+{
+    char text[256];
+    unsigned long long *arguments = call->arguments;
+    long number;
+
+    if (procfs_read(call->threadfd, "syscall", text, sizeof text) < 0 ||
+        sscanf(text, "%ld %llx %llx %llx %llx %llx %llx", &number, &arguments[0], &arguments[1],
+               &arguments[2], &arguments[3], &arguments[4], &arguments[5]) != 1 + N_ARGUMENTS)
+        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(open_kinds); i++) {
+        if (open_kinds[i].number == number) {
+            call->kind = &open_kinds[i];
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* --- what does it open? --- */
+
+/*
+ * Read up to @size bytes of another process's memory. A transfer stops before the first piece that
+ * is not wholly mapped, so the pieces are cut where pages meet: what is readable before an unmapped
+ * page is read.
+ */
+static gssize read_memory(pid_t tid, guint64 address, gpointer buffer, gsize size)
+{
+    gsize page = (gsize)sysconf(_SC_PAGESIZE);
+    gsize first = MIN(size, page - address % page);
+    struct iovec here = {buffer, size};
+    struct iovec there[] = {
+        {(gpointer)(gsize)address, first},
+        {(gpointer)(gsize)(address + first), size - first},
+    };
+
+    return process_vm_readv(tid, &here, 1, there, size > first ? 2 : 1, 0);
+}
+
+static gboolean read_path(OpenCall *call)
+{
+    guint64 address = call->arguments[call->kind->path_argument];
+    gssize length = read_memory(call->tid, address, call->path, sizeof call->path);
+
+    return length > 0 && call->path[0] != '\0' && memchr(call->path, '\0', (gsize)length) != NULL;
+}
+
+static gboolean read_flags(OpenCall *call)
+{
+    guint64 value = call->arguments[call->kind->flags_argument];
+    struct open_how how;
+
+    switch (call->kind->flags_place) {
+    case FLAGS_OF_CREAT:
+        call->flags = O_WRONLY;
+        return TRUE;
+    case FLAGS_IN_ARGUMENT:
+        call->flags = (int)value;
+        return TRUE;
+    case FLAGS_IN_STRUCT:
+        if (read_memory(call->tid, value, &how.flags, sizeof how.flags) != sizeof how.flags)
+            return FALSE;
+        call->flags = (int)how.flags;
+        return TRUE;
+    }
+    return FALSE;
+}
+
+/*
+ * O_PATH of the directory from which the path counts. Only following the links of /proc itself, no
+ * file system is asked.
+ */
+static int open_base(const OpenCall *call)
+{
+    int directory = call->kind->directory_argument;
+    int dirfd = directory == NO_DIRECTORY ? AT_FDCWD : (int)call->arguments[directory];
+    g_autofree char *name = NULL;
+
+    if (call->path[0] == '/')
+        name = g_strdup("root");
+    else if (dirfd == AT_FDCWD)
+        name = g_strdup("cwd");
+    else
+        name = g_strdup_printf("fd/%d", dirfd);
+    return openat(call->threadfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/*
+ * What the caller's own processes have in memory cannot lead anywhere where the caller would not
+ * go.
+ */
+static gboolean is_own(const OpenCall *call)
+{
+    uid_t uid;
+
+    return procfs_uid(call->threadfd, &uid) == 0 && uid == geteuid();
+}
+
+/*
+ * O_PATH of a path, with strangers only as far as the kernel knows the way. Symlinks with absolute
+ * targets on a relative path count from our root, not from that of the thread, which seldom
+ * differs.
+ */
+static int open_path(const OpenCall *call, int base, const char *path, guint64 flags)
+{
+    struct open_how how = {
+        .flags = O_PATH | O_CLOEXEC | flags,
+        .resolve = RESOLVE_NO_MAGICLINKS,
+    };
+
+    if (path[0] == '/')
+        how.resolve |= RESOLVE_IN_ROOT;
+    if (!is_own(call))
+        how.resolve |= RESOLVE_CACHED;
+    return (int)syscall(SYS_openat2, base, path, &how, sizeof how);
+}
+
+/* O_PATH of a name in a directory of a fifofs, by asking its daemon. */
+static int open_name(int directory, const char *name)
+{
+    struct open_how how = {
+        .flags = O_PATH | O_CLOEXEC,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+    };
+
+    return (int)syscall(SYS_openat2, directory, name, &how, sizeof how);
+}
+
+static WaiterResult identify(const OpenCall *call, int fd, Waiter *waiter)
+{
+    FileInfo info;
+
+    if (file_look(fd, "", &info) < 0 || !S_ISFIFO(info.mode))
+        return WAITER_UNRESOLVED;
+    waiter->file = info.id;
+    waiter->end = (call->flags & O_ACCMODE) == O_RDONLY ? FIFO_END_READ : FIFO_END_WRITE;
+    return WAITER_FOUND;
+}
+
+/* The kernel does not know what the whole path leads to; with its directory one can go on. */
+static WaiterResult locate_in_directory(const OpenCall *call, int base, GHashTable *daemons,
+                                        Waiter *waiter)
+{
+    g_autofree char *parent = g_path_get_dirname(call->path);
+    g_autofree char *name = g_path_get_basename(call->path);
+    g_auto(AutoFd) directory = open_path(call, base, parent, O_DIRECTORY);
+    g_auto(AutoFd) fd = -1;
+    gpointer may_ask;
+    FileInfo info;
+
+    if (directory < 0 || file_look(directory, "", &info) < 0 ||
+        !g_hash_table_lookup_extended(daemons, &info.id.dev, NULL, &may_ask))
+        return WAITER_UNRESOLVED;
+    if (!GPOINTER_TO_INT(may_ask))
+        return WAITER_NONE;
+    fd = open_name(directory, name);
+    return fd < 0 ? WAITER_UNRESOLVED : identify(call, fd, waiter);
+}
+
+static WaiterResult locate(const OpenCall *call, GHashTable *daemons, Waiter *waiter)
+{
+    g_auto(AutoFd) base = open_base(call);
+    g_auto(AutoFd) fd = base < 0 ? -1 : open_path(call, base, call->path, 0);
+
+    if (base < 0)
+        return WAITER_UNRESOLVED;
+    return fd >= 0 ? identify(call, fd, waiter) : locate_in_directory(call, base, daemons, waiter);
+}
+
+WaiterResult waiter_look(int threadfd, pid_t tid, GHashTable *daemons, Waiter *waiter)
+{
+    OpenCall call = {.tid = tid, .threadfd = threadfd};
+    Sleep sleep = read_wchan(threadfd);
+    WaiterResult result = WAITER_UNRESOLVED;
+
+    if (sleep == SLEEP_ELSEWHERE)
+        return WAITER_NONE;
+    if (read_open_call(&call) && read_path(&call) && read_flags(&call))
+        result = locate(&call, daemons, waiter);
+    /*
+     * A thread of which it is only supposed that it sleeps there is counted only if it turns out to
+     * be true.
+     */
+    return sleep == SLEEP_IN_FIFO_OPEN || result == WAITER_FOUND ? result : WAITER_NONE;
+}
