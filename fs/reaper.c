@@ -19,6 +19,8 @@ struct FfReaper {
     GSource *source;
     /* Under the registry lock. */
     FfDeadlineQueue *deadlines;
+    /* When the source will wake up; FF_NEVER while it sleeps. */
+    gint64 armed_at;
 };
 
 /* Something that the kernel has to be asked or told, kept while the lock is not held. */
@@ -41,10 +43,9 @@ typedef struct {
     FfReaper *reaper;
 } ReaperSource;
 
-static void rearm(FfReaper *reaper)
+static void arm(FfReaper *reaper, gint64 at)
 {
-    gint64 at = ff_deadline_first_at(reaper->deadlines);
-
+    reaper->armed_at = at;
     if (reaper->session != NULL)
         g_source_set_ready_time(reaper->source, at == FF_NEVER ? -1 : at);
 }
@@ -54,7 +55,6 @@ static void on_change(const FfChange *change, gpointer data)
 {
     FfReaper *reaper = data;
     FfNode *node = change->node;
-    gint64 first_at = ff_deadline_first_at(reaper->deadlines);
     gint64 at = FF_NEVER;
 
     if (!ff_node_is_fifo(node))
@@ -66,8 +66,9 @@ static void on_change(const FfChange *change, gpointer data)
         at = ff_lifetime_decide(&facts, ff_registry_now(reaper->registry)).at;
     }
     ff_deadline_set(reaper->deadlines, &node->deadline, at);
-    if (ff_deadline_first_at(reaper->deadlines) != first_at)
-        rearm(reaper);
+    /* Waking up for nothing, later, is cheaper than waking the main thread now to tell it so. */
+    if (at < reaper->armed_at)
+        arm(reaper, at);
 }
 
 static Errand new_errand(const FfNode *node, FfVerdict verdict)
@@ -159,7 +160,7 @@ static gboolean dispatch(GSource *source, GSourceFunc callback, gpointer data)
     {
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(reaper->registry);
 
-        rearm(reaper);
+        arm(reaper, ff_deadline_first_at(reaper->deadlines));
     }
     return G_SOURCE_CONTINUE;
 }
@@ -171,6 +172,7 @@ FfReaper *ff_reaper_new(FfRegistry *registry, GMainContext *context)
 
     reaper->registry = registry;
     reaper->deadlines = ff_deadline_queue_new();
+    reaper->armed_at = FF_NEVER;
     reaper->source = g_source_new(&funcs, sizeof(ReaperSource));
     ((ReaperSource *)reaper->source)->reaper = reaper;
     g_source_attach(reaper->source, context);
@@ -183,7 +185,7 @@ void ff_reaper_start(FfReaper *reaper, struct fuse_session *session)
     g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(reaper->registry);
 
     reaper->session = session;
-    rearm(reaper);
+    arm(reaper, ff_deadline_first_at(reaper->deadlines));
 }
 
 void ff_reaper_free(FfReaper *reaper)

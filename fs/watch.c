@@ -24,24 +24,27 @@
 #define NO_DIRECTORY 0
 
 /*
- * An event costs the process that opens or closes more than the open itself, so where they come
- * thick and fast the watch is taken away for a while: the directory is *blind*. That loses nothing
- * but precision, because of two rules:
+ * A watch costs those who use the FIFOs: two events more than an open and a close, and each small
+ * write or read a fifth more, as the kernel asks for watchers of the directory every time
+ * (fs/notify/fsnotify.c __fsnotify_parent()). So a directory is watched no longer than it must be.
+ * Without its watch it is *blind*. That loses nothing, because no FIFO in it has a cached name then:
+ * each is idle, or known to be held until its FORGET, and its next opener must be answered a LOOKUP,
+ * which is kept back until the watch is there again.
  *
- *  - The busy FIFOs are known to be in use; when the watch is back they count as used until now.
- *  - Every other FIFO in it has no cached name (those that had were probed before), so that its
- *    next opener must be answered a LOOKUP; that is kept back until the watch is there again.
+ *  - A directory in which nothing has happened for a while, and no name is cached, *rests*.
+ *  - One whose events come thick and fast is left alone for a while although its *busy* FIFOs are
+ *    cached: they are known to be in use, and count as used until the watch is back.
+ *
+ * Names that are cached and stand in the way of either are probed.
  */
-#define BLIND_TIME_MS 250
+#define REST_INTERVAL_MS 100
+#define BUSY_TIME_MS     250
 
-/*
- * Looking for cached names takes time with the size of a directory; in a larger one they have to go
- * by themselves.
- */
-#define LARGEST_SEARCH 20000
+/* So long a cached name is left alone in a directory that could rest. */
+#define REST_AFTER (1 * G_TIME_SPAN_SECOND)
 
-/* How often a directory is searched at most. */
-#define SEARCH_INTERVAL (100 * G_TIME_SPAN_MILLISECOND)
+/* How many names of a directory are looked at in one go. */
+#define NAMES_AT_ONCE 1024
 
 typedef struct {
     FfWatchResume resume;
@@ -63,7 +66,12 @@ typedef struct {
     int wd;
     GArray *waiters;
     FfHeat heat;
-    gint64 searched;
+    /* When a FIFO came, or something was reported, last. */
+    gint64 touched;
+    /* Where the search for cached names goes on. */
+    guint64 cookie;
+    /* A timer looks whether it can rest. */
+    gboolean tiring;
 } Watched;
 
 struct FfWatch {
@@ -128,6 +136,7 @@ gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfWatchResume 
     }
     if (watched->state == STATE_BLIND)
         begin_adding(watch, watched);
+    watched->touched = ff_registry_now(watch->registry);
     if (watched->state != STATE_ADDING)
         return TRUE;
     g_array_append_val(watched->waiters, waiter);
@@ -262,48 +271,108 @@ static gpointer run(gpointer data)
     }
 }
 
-/* A directory that was removed needs no watch any more; the kernel has dropped it, or will. */
-static void on_change(const FfChange *change, gpointer data)
-{
-    FfWatch *watch = data;
-    Watched *watched;
-
-    if (change->kind != FF_CHANGE_REMOVED || ff_node_is_fifo(change->node))
-        return;
-    watched = g_hash_table_lookup(watch->by_id, &change->node->id);
-    /* The watch thread still needs it while it is adding, and looks itself. */
-    if (watched != NULL && watched->state != STATE_ADDING)
-        g_hash_table_remove(watch->by_id, &change->node->id);
-}
-
 typedef struct {
     FfWatch *watch;
     guint64 id;
-} BlindDirectory;
+} Timed;
 
-static gboolean on_blind_over(gpointer data)
+/* Call back on the main thread about this directory, every so many milliseconds until FALSE. */
+static void set_timer(FfWatch *watch, guint64 id, guint milliseconds, GSourceFunc callback)
 {
-    const BlindDirectory *blind = data;
-    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(blind->watch->registry);
-    Watched *watched = g_hash_table_lookup(blind->watch->by_id, &blind->id);
+    g_autoptr(GSource) timer = g_timeout_source_new(milliseconds);
+    Timed *timed = g_new(Timed, 1);
 
-    if (watched != NULL && watched->state == STATE_BLIND)
-        begin_adding(blind->watch, watched);
-    return G_SOURCE_REMOVE;
+    *timed = (Timed){watch, id};
+    g_source_set_callback(timer, callback, timed, g_free);
+    g_source_attach(timer, watch->context);
 }
 
 static void go_blind(FfWatch *watch, Watched *watched, FfNode *directory)
 {
-    g_autoptr(GSource) timer = g_timeout_source_new(BLIND_TIME_MS);
-    BlindDirectory *blind = g_new(BlindDirectory, 1);
-
-    *blind = (BlindDirectory){watch, watched->id};
     ff_registry_set_blind(watch->registry, directory, TRUE);
     watched->state = STATE_BLIND;
     inotify_rm_watch(watch->inotify, watched->wd);
     watched->wd = -1;
-    g_source_set_callback(timer, on_blind_over, blind, g_free);
-    g_source_attach(timer, watch->context);
+}
+
+static void probe_quiet(FfWatch *watch, Watched *watched, FfNode *directory, gint64 since)
+{
+    watched->cookie = ff_registry_probe_quiet(watch->registry, directory, watched->cookie,
+                                              NAMES_AT_ONCE, since);
+}
+
+/* Could it rest, now or once its cached names are probed? */
+static gboolean is_tired(const Watched *watched, const FfNode *directory)
+{
+    return watched->state == STATE_WATCHED &&
+           (directory->directory->n_quiet_cached == 0 || directory->directory->n_held > 0);
+}
+
+static gboolean on_rest_timer(gpointer data)
+{
+    const Timed *timed = data;
+    FfWatch *watch = timed->watch;
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(watch->registry);
+    Watched *watched = g_hash_table_lookup(watch->by_id, &timed->id);
+    FfNode *directory = ff_registry_find(watch->registry, timed->id);
+    gint64 now = ff_registry_now(watch->registry);
+
+    if (watched == NULL)
+        return G_SOURCE_REMOVE;
+    watched->tiring = directory != NULL && is_tired(watched, directory);
+    if (!watched->tiring)
+        return G_SOURCE_REMOVE;
+    if (directory->directory->n_quiet_cached > 0)
+        probe_quiet(watch, watched, directory, now - REST_AFTER);
+    else if (now - watched->touched >= REST_INTERVAL_MS * G_TIME_SPAN_MILLISECOND)
+        go_blind(watch, watched, directory);
+    return G_SOURCE_CONTINUE;
+}
+
+static void consider_rest(FfWatch *watch, const FfNode *directory)
+{
+    Watched *watched = g_hash_table_lookup(watch->by_id, &directory->id);
+
+    if (watched == NULL || watched->tiring || !is_tired(watched, directory))
+        return;
+    watched->tiring = TRUE;
+    set_timer(watch, watched->id, REST_INTERVAL_MS, on_rest_timer);
+}
+
+/* A directory that was removed needs no watch any more; the kernel has dropped it, or will. */
+static void forget_directory(FfWatch *watch, guint64 id)
+{
+    Watched *watched = g_hash_table_lookup(watch->by_id, &id);
+
+    /* The watch thread still needs it while it is adding, and looks itself. */
+    if (watched != NULL && watched->state != STATE_ADDING)
+        g_hash_table_remove(watch->by_id, &id);
+}
+
+static void on_change(const FfChange *change, gpointer data)
+{
+    FfWatch *watch = data;
+    const FfNode *node = change->node;
+
+    if (ff_node_is_fifo(node)) {
+        if (node->parent != NULL)
+            consider_rest(watch, node->parent);
+        if (change->old_parent != NULL)
+            consider_rest(watch, change->old_parent);
+    } else if (change->kind == FF_CHANGE_REMOVED) {
+        forget_directory(watch, node->id);
+    }
+}
+
+static gboolean on_busy_timer(gpointer data)
+{
+    const Timed *timed = data;
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(timed->watch->registry);
+    Watched *watched = g_hash_table_lookup(timed->watch->by_id, &timed->id);
+
+    if (watched != NULL && watched->state == STATE_BLIND)
+        begin_adding(timed->watch, watched);
+    return G_SOURCE_REMOVE;
 }
 
 static void set_busy(FfWatch *watch, const Watched *watched, gboolean busy)
@@ -326,13 +395,10 @@ static void cool(FfWatch *watch, Watched *watched, FfNode *directory, gint64 now
     set_busy(watch, watched, TRUE);
     if (directory->directory->n_quiet_cached == 0) {
         go_blind(watch, watched, directory);
+        set_timer(watch, watched->id, BUSY_TIME_MS, on_busy_timer);
         return;
     }
-    if (now - watched->searched > SEARCH_INTERVAL &&
-        ff_directory_size(directory->directory) <= LARGEST_SEARCH) {
-        ff_registry_probe_quiet(watch->registry, directory);
-        watched->searched = now;
-    }
+    probe_quiet(watch, watched, directory, now);
     set_busy(watch, watched, FALSE);
 }
 
@@ -342,6 +408,7 @@ static void handle_fifo_event(FfWatch *watch, Watched *watched, FfNode *director
     FfNode *node = ff_directory_find(directory->directory, name);
     gint64 now = ff_registry_now(watch->registry);
 
+    watched->touched = now;
     if (node == NULL || !ff_node_is_fifo(node))
         return;
     if ((mask & IN_OPEN) != 0)

@@ -22,6 +22,8 @@ struct FfDirectory {
      * without our being asked.
      */
     guint n_quiet_cached;
+    /* FIFOs in it that are known to be held. */
+    guint n_held;
     /*
      * Are opens and closes of its FIFOs reported to the registry? Where not, probes must tell the
      * whole story.

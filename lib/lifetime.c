@@ -8,6 +8,13 @@
 #define PROBE_INTERVAL (250 * FF_MILLISECOND)
 
 /*
+ * One that was opened is probed soon after, for then its last close is known exactly; but not more
+ * often than this, as long as it is not due.
+ */
+#define OPENED_DELAY    (100 * FF_MILLISECOND)
+#define OPENED_INTERVAL (1 * FF_SECOND)
+
+/*
  * A name that is cached and not in question is probed after its linger all the same: that is how a
  * process that waits in open() is noticed, and how the kernel gets its memory back. This bounds how
  * soon and how late.
@@ -104,6 +111,8 @@ static gint64 next_probe(const FfLifetimeFacts *facts, gint64 due, FfReason reas
 
     if (needs_idle(facts, reason))
         wanted = MIN(wanted, due);
+    if (facts->use == FF_USE_OPENED && facts->last_used >= facts->reference_since)
+        wanted = MIN(wanted, MAX(facts->last_used + OPENED_DELAY, facts->probed + OPENED_INTERVAL));
     if (facts->probe_wanted)
         wanted = 0;
     return facts->probed == 0 ? wanted : MAX(wanted, facts->probed + PROBE_INTERVAL);

@@ -24,10 +24,10 @@
 
 static void set_reference(FfRegistry *registry, FfNode *node, FfReference reference)
 {
-    ff_registry_count_quiet(node, -1);
+    ff_registry_count_reference(node, -1);
     node->reference = reference;
     node->reference_since = ff_registry_now(registry);
-    ff_registry_count_quiet(node, 1);
+    ff_registry_count_reference(node, 1);
 }
 
 static void note_use(FfRegistry *registry, FfNode *node, FfUse use)
@@ -132,21 +132,31 @@ void ff_registry_set_blind(FfRegistry *registry, FfNode *directory, gboolean bli
 
 void ff_registry_set_busy(FfRegistry *registry, FfNode *node, gboolean busy)
 {
-    ff_registry_count_quiet(node, -1);
+    ff_registry_count_reference(node, -1);
     node->busy = busy;
-    ff_registry_count_quiet(node, 1);
+    ff_registry_count_reference(node, 1);
 }
 
-void ff_registry_probe_quiet(FfRegistry *registry, FfNode *directory)
+static gboolean is_quiet_cached(const FfNode *node, gint64 since)
 {
-    FfNode *node = ff_directory_after(directory->directory, 0);
+    return ff_node_is_fifo(node) && node->reference == FF_REFERENCE_CACHED && !node->busy &&
+           node->reference_since <= since;
+}
 
-    for (; node != NULL; node = ff_directory_after(directory->directory, node->cookie)) {
-        if (!ff_node_is_fifo(node) || node->reference != FF_REFERENCE_CACHED || node->busy)
-            continue;
-        node->probe_wanted = TRUE;
-        ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
+guint64 ff_registry_probe_quiet(FfRegistry *registry, FfNode *directory, guint64 cookie,
+                                guint n_names, gint64 since)
+{
+    FfNode *node = ff_directory_after(directory->directory, cookie);
+
+    for (; node != NULL && n_names > 0; n_names--) {
+        cookie = node->cookie;
+        if (is_quiet_cached(node, since)) {
+            node->probe_wanted = TRUE;
+            ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
+        }
+        node = ff_directory_after(directory->directory, cookie);
     }
+    return node == NULL ? 0 : cookie;
 }
 
 static void creator_ended(FfRegistry *registry, FfProcess *process)

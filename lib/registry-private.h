@@ -33,7 +33,7 @@ void ff_registry_adopt_policy(FfRegistry *registry, FfNode *node, const FfPolicy
 void ff_registry_free_node(FfRegistry *registry, FfNode *node);
 
 /*
- * Keep FfDirectory.n_quiet_cached true: -1 before what it counts by changes, or the parent does,
- * and 1 after.
+ * Keep FfDirectory.n_quiet_cached and n_held true: -1 before what they count by changes, or the
+ * parent does, and 1 after.
  */
-void ff_registry_count_quiet(const FfNode *node, int by);
+void ff_registry_count_reference(const FfNode *node, int by);

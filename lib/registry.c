@@ -207,11 +207,14 @@ static void touch_directory(FfRegistry *registry, FfNode *directory)
     directory->mtime = directory->ctime = ff_registry_realtime(registry);
 }
 
-void ff_registry_count_quiet(const FfNode *node, int by)
+void ff_registry_count_reference(const FfNode *node, int by)
 {
-    if (node->parent != NULL && ff_node_is_fifo(node) && node->reference == FF_REFERENCE_CACHED &&
-        !node->busy)
+    if (node->parent == NULL || !ff_node_is_fifo(node))
+        return;
+    if (node->reference == FF_REFERENCE_CACHED && !node->busy)
         node->parent->directory->n_quiet_cached += (guint)by;
+    if (node->reference == FF_REFERENCE_HELD)
+        node->parent->directory->n_held += (guint)by;
 }
 
 /* Give the node a name; @cookie is that of the name where there was one already, else 0. */
@@ -223,14 +226,14 @@ static void attach(FfRegistry *registry, FfNode *node, FfNode *directory, const 
     node->parent = directory;
     node->cookie = cookie != 0 ? cookie : registry->next_cookie++;
     ff_directory_insert(directory->directory, node);
-    ff_registry_count_quiet(node, 1);
+    ff_registry_count_reference(node, 1);
     touch_directory(registry, directory);
 }
 
 /* Take the node out of its directory, for good or to put it elsewhere. */
 static void detach(FfRegistry *registry, FfNode *node)
 {
-    ff_registry_count_quiet(node, -1);
+    ff_registry_count_reference(node, -1);
     ff_directory_remove(node->parent->directory, node);
     touch_directory(registry, node->parent);
     node->parent = NULL;

@@ -193,11 +193,16 @@ void ff_registry_set_blind(FfRegistry *registry, FfNode *directory, gboolean bli
 /* The FIFO is being opened and closed very often just now, or (FALSE) no longer is. */
 void ff_registry_set_busy(FfRegistry *registry, FfNode *node, gboolean busy);
 
-/*
- * Have every FIFO of the directory probed soon that is cached and not busy. Takes time with its
- * size.
+/**
+ * ff_registry_probe_quiet() - have FIFOs of a directory probed that are cached and not busy
+ * @cookie:  of the name behind which to begin; 0 for the first
+ * @n_names: how many names to look at
+ * @since:   only those that have been cached since then, or longer
+ *
+ * Return: the cookie to go on with, 0 at the end.
  */
-void ff_registry_probe_quiet(FfRegistry *registry, FfNode *directory);
+guint64 ff_registry_probe_quiet(FfRegistry *registry, FfNode *directory, guint64 cookie,
+                                guint n_names, gint64 since);
 
 /* The process has ended. */
 void ff_registry_process_ended(FfRegistry *registry, FfProcess *process);
