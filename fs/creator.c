@@ -23,6 +23,8 @@
 
 typedef struct {
     FfProcess *process;
+    /* The same process as it was before it made a session of its own; NULL for most. */
+    FfProcess *former;
     int pidfd;
 } Watched;
 
@@ -45,6 +47,7 @@ static void watched_free(gpointer data)
 
     close(watched->pidfd);
     ff_process_unref(watched->process);
+    ff_process_unref(watched->former);
     g_free(watched);
 }
 
@@ -86,14 +89,14 @@ static pid_t process_of_thread(pid_t tid)
     return line == NULL ? 0 : (pid_t)g_ascii_strtoll(line + strlen("\nTgid:"), NULL, 10);
 }
 
-static FfProcess *watch_process(FfCreators *creators, pid_t pid, int pidfd, const char *comm,
+static FfProcess *watch_process(FfCreators *creators, pid_t pid, int pidfd, const ProcessStat *stat,
                                 FfProcess *leader)
 {
     Watched *watched = g_new0(Watched, 1);
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = (guint64)pid};
 
     watched->pidfd = pidfd;
-    watched->process = ff_process_new(pid, comm, leader);
+    watched->process = ff_process_new(pid, stat->comm, stat->session, leader);
     if (epoll_ctl(creators->epoll, EPOLL_CTL_ADD, pidfd, &event) < 0) {
         watched_free(watched);
         return NULL;
@@ -106,9 +109,26 @@ static FfProcess *watch_process(FfCreators *creators, pid_t pid, int pidfd, cons
 static void process_ended(FfCreators *creators, pid_t pid, Watched *watched)
 {
     g_autoptr(FfProcess) process = ff_process_ref(watched->process);
+    g_autoptr(FfProcess) former = g_steal_pointer(&watched->former);
 
     g_hash_table_remove(creators->watched, GINT_TO_POINTER(pid));
     ff_registry_process_ended(creators->registry, process);
+    if (former != NULL)
+        ff_registry_process_ended(creators->registry, former);
+}
+
+/*
+ * setsid(2) succeeds once in the life of a process, which then leads a session of its own. What it
+ * created before belongs to the session that it was in then.
+ */
+static void notice_new_session(Watched *watched, pid_t pid)
+{
+    pid_t session = getsid(pid);
+
+    if (session != pid || watched->process->session == pid)
+        return;
+    watched->former = watched->process;
+    watched->process = ff_process_new(pid, watched->former->comm, session, NULL);
 }
 
 /* A process that is known and still the one with this pid, or NULL. */
@@ -118,10 +138,12 @@ static FfProcess *find_process(FfCreators *creators, pid_t pid)
 
     if (watched == NULL)
         return NULL;
-    if (!has_ended(watched->pidfd))
-        return watched->process;
-    process_ended(creators, pid, watched);
-    return NULL;
+    if (has_ended(watched->pidfd)) {
+        process_ended(creators, pid, watched);
+        return NULL;
+    }
+    notice_new_session(watched, pid);
+    return watched->process;
 }
 
 /*
@@ -143,7 +165,7 @@ static FfProcess *find_leader(FfCreators *creators, pid_t pid)
         close(pidfd);
         return NULL;
     }
-    return watch_process(creators, pid, pidfd, stat.comm, NULL);
+    return watch_process(creators, pid, pidfd, &stat, NULL);
 }
 
 static FfProcess *add_process(FfCreators *creators, pid_t pid, int pidfd)
@@ -157,7 +179,7 @@ static FfProcess *add_process(FfCreators *creators, pid_t pid, int pidfd)
     }
     if (stat.session != pid)
         leader = find_leader(creators, stat.session);
-    return watch_process(creators, pid, pidfd, stat.comm, leader);
+    return watch_process(creators, pid, pidfd, &stat, leader);
 }
 
 FfProcess *ff_creators_get(FfCreators *creators, pid_t tid)

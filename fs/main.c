@@ -79,11 +79,10 @@ static gboolean build(Life *life, GError **error)
     daemon->mounted = ff_registry_realtime(daemon->registry);
     if (options->debug)
         ff_registry_listen(daemon->registry, log_change, NULL);
-    /* Before the reaper: what is reported has its turn before what follows from it. */
     daemon->watch = ff_watch_new(daemon->registry, options->mountpoint, NULL);
     if (daemon->watch == NULL)
         return system_failure(error, "an inotify instance");
-    daemon->reaper = ff_reaper_new(daemon->registry, NULL);
+    daemon->reaper = ff_reaper_new(daemon->registry, daemon->watch, NULL);
     daemon->creators = ff_creators_new(daemon->registry, NULL);
     if (daemon->creators == NULL)
         return system_failure(error, "an epoll instance");

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "control.h"
@@ -25,7 +26,9 @@ struct NameRequest {
      */
     int (*carry_out)(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry);
     fuse_req_t req;
-    /* The directory that the FIFO comes into. */
+    /* It makes a FIFO, or moves what may be one. */
+    gboolean brings_fifo;
+    /* Where to. */
     guint64 parent;
     char *name;
     mode_t mode;
@@ -53,25 +56,30 @@ static void answer(fuse_req_t req, int r, const struct fuse_entry_param *entry)
 
 static void serve(gpointer data);
 
-/*
- * Serve a request whose FIFO may come into the directory, or keep it back until it may. Takes it
- * over.
- */
-static void serve_when_watched(NameRequest *request)
+/* May a FIFO come into this directory now? Else the request is kept back until it may. */
+static gboolean may_come_into(NameRequest *request, FfDaemon *daemon, guint64 id)
 {
-    FfDaemon *daemon = ff_ops_daemon(request->req);
+    FfNode *directory = ff_registry_find(daemon->registry, id);
 
-    {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
-        FfNode *directory = ff_registry_find(daemon->registry, request->parent);
-
-        if (directory != NULL && ff_node_is_linked(directory) &&
-            !ff_watch_ensure(daemon->watch, directory, serve, request))
-            return;
-    }
-    serve(request);
+    return directory == NULL || !ff_node_is_linked(directory) ||
+           ff_watch_ensure(daemon->watch, directory, serve, request);
 }
 
+static gboolean may_go_on(NameRequest *request, FfDaemon *daemon)
+{
+    if (!request->brings_fifo)
+        return TRUE;
+    if (!may_come_into(request, daemon, request->parent))
+        return FALSE;
+    /* An exchange brings what is there to where the other comes from. */
+    return (request->flags & RENAME_EXCHANGE) == 0 ||
+           may_come_into(request, daemon, request->old_parent);
+}
+
+/*
+ * Serve a request, or keep it back; takes it over. That it may go on holds only until the lock is
+ * released.
+ */
 static void serve(gpointer data)
 {
     g_autoptr(NameRequest) request = data;
@@ -82,9 +90,8 @@ static void serve(gpointer data)
     {
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
 
-        r = request->carry_out(request, daemon, &entry);
-        /* From here on it is the watch thread's, and may be gone already once the lock is released.
-         */
+        r = may_go_on(request, daemon) ? request->carry_out(request, daemon, &entry) : KEPT_BACK;
+        /* From here on it is the watch thread's, and may be gone once the lock is released. */
         if (r == KEPT_BACK)
             g_steal_pointer(&request);
     }
@@ -151,10 +158,14 @@ static int make_for_open(NameRequest *request, FfDaemon *daemon, struct fuse_ent
     FfNode *node;
     int r = make(request, daemon, &node);
 
-    if (r < 0 && r != -EEXIST)
+    if (r == -EEXIST)
+        r = ff_registry_lookup(daemon->registry,
+                               ff_registry_find(daemon->registry, request->parent), request->name,
+                               &node);
+    if (r < 0)
         return r;
-    return ff_retries_answer(daemon->retries, fuse_req_ctx(request->req)->pid, request->parent,
-                             request->name);
+    return ff_retries_answer(daemon->retries, fuse_req_ctx(request->req)->pid, node->id,
+                             ff_registry_now(daemon->registry));
 }
 
 static NameRequest *new_request(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
@@ -162,6 +173,7 @@ static NameRequest *new_request(fuse_req_t req, fuse_ino_t parent, const char *n
     NameRequest *request = g_new0(NameRequest, 1);
 
     request->carry_out = make_and_enter;
+    request->brings_fifo = S_ISFIFO(mode);
     request->req = req;
     request->parent = parent;
     request->name = g_strdup(name);
@@ -189,8 +201,7 @@ static int look_up(NameRequest *request, FfDaemon *daemon, struct fuse_entry_par
         return r;
     if (!ff_ops_may_be_told(node) && !ff_watch_ensure(daemon->watch, directory, serve, request))
         return KEPT_BACK;
-    ff_retries_found(daemon->retries, fuse_req_ctx(request->req)->pid, request->parent,
-                     request->name);
+    ff_retries_found(daemon->retries, fuse_req_ctx(request->req)->pid, node->id);
     ff_ops_fill_entry(daemon, node, entry);
     return 0;
 }
@@ -215,7 +226,7 @@ void ff_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
     if (r < 0)
         fuse_reply_err(req, -r);
     else
-        serve_when_watched(new_request(req, parent, name, mode));
+        serve(new_request(req, parent, name, mode));
 }
 
 void ff_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -232,7 +243,7 @@ void ff_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
     }
     request = new_request(req, parent, name, S_IFIFO | (mode & FF_MODE_BITS));
     request->carry_out = make_for_open;
-    serve_when_watched(request);
+    serve(request);
 }
 
 void ff_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
@@ -268,6 +279,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, Rem
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
         FfNode *directory = ff_registry_find(daemon->registry, parent);
 
+        ff_watch_catch_up(daemon->watch);
         r = directory == NULL ? -ENOENT : remove_func(daemon->registry, directory, name, &caller);
     }
     fuse_reply_err(req, -r);
@@ -291,6 +303,7 @@ static int carry_out_rename(NameRequest *request, FfDaemon *daemon, struct fuse_
 
     if (from.directory == NULL || to.directory == NULL)
         return -ENOENT;
+    ff_watch_catch_up(daemon->watch);
     return ff_registry_rename(daemon->registry, from, to, request->flags, &caller);
 }
 
@@ -305,8 +318,9 @@ void ff_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_
     }
     request = new_request(req, new_parent, new_name, 0);
     request->carry_out = carry_out_rename;
+    request->brings_fifo = TRUE;
     request->old_parent = parent;
     request->old_name = g_strdup(name);
     request->flags = flags;
-    serve_when_watched(request);
+    serve(request);
 }

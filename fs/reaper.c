@@ -15,6 +15,7 @@
 
 struct FfReaper {
     FfRegistry *registry;
+    FfWatch *watch;
     struct fuse_session *session;
     GSource *source;
     /* Under the registry lock. */
@@ -110,6 +111,7 @@ static GArray *handle_due(FfReaper *reaper)
     gint64 now = ff_registry_now(reaper->registry);
 
     g_array_set_clear_func(errands, errand_clear);
+    ff_watch_catch_up(reaper->watch);
     for (guint i = 0; i < BATCH && ff_deadline_first_at(reaper->deadlines) <= now; i++) {
         FfDeadline *first = ff_deadline_first(reaper->deadlines);
         FfNode *node = (FfNode *)((char *)first - G_STRUCT_OFFSET(FfNode, deadline));
@@ -165,12 +167,13 @@ static gboolean dispatch(GSource *source, GSourceFunc callback, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-FfReaper *ff_reaper_new(FfRegistry *registry, GMainContext *context)
+FfReaper *ff_reaper_new(FfRegistry *registry, FfWatch *watch, GMainContext *context)
 {
     static GSourceFuncs funcs = {.dispatch = dispatch};
     FfReaper *reaper = g_new0(FfReaper, 1);
 
     reaper->registry = registry;
+    reaper->watch = watch;
     reaper->deadlines = ff_deadline_queue_new();
     reaper->armed_at = FF_NEVER;
     reaper->source = g_source_new(&funcs, sizeof(ReaperSource));

@@ -11,16 +11,18 @@
 #include <glib.h>
 
 #include "registry.h"
+#include "watch.h"
 
 typedef struct FfReaper FfReaper;
 
 /**
  * ff_reaper_new() - begin to listen to the registry's changes
+ * @watch:   what is reported there is taken in before anything is decided
  * @context: where probes and removals are carried out
  *
  * Nothing is carried out before ff_reaper_start().
  */
-FfReaper *ff_reaper_new(FfRegistry *registry, GMainContext *context);
+FfReaper *ff_reaper_new(FfRegistry *registry, FfWatch *watch, GMainContext *context);
 
 /* The session is there to be notified. */
 void ff_reaper_start(FfReaper *reaper, struct fuse_session *session);

@@ -1,37 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The kernel does not say which requests belong to one open(). Those of one thread come one after
+ * the other; so a CREATE right behind another, whose FIFO the thread has not found since, is the
+ * second of the same open. It may have found another FIFO of that name meanwhile and lost that
+ * again, which looks like an open that went well and the next one: time decides there.
+ */
 #include "retry.h"
 
 #include <errno.h>
 
-/*
- * A thread that is killed before it looks again leaves its entry behind; all are dropped when there
- * are this many.
- */
+/* The kernel looks again at once. */
+#define LONGEST_RETRY (10 * G_TIME_SPAN_MILLISECOND)
+
+/* A thread that is killed before it looks again leaves its entry; so many are too many. */
 #define MOST_ENTRIES 4096
 
 typedef struct {
-    guint64 parent;
-    char *name;
-} Place;
+    guint64 id;
+    gint64 sent_back;
+} Retry;
 
 struct FfRetries {
-    /* tid -> Place */
+    /* tid -> Retry */
     GHashTable *by_thread;
 };
-
-static void place_free(gpointer data)
-{
-    Place *place = data;
-
-    g_free(place->name);
-    g_free(place);
-}
 
 FfRetries *ff_retries_new(void)
 {
     FfRetries *retries = g_new0(FfRetries, 1);
 
-    retries->by_thread = g_hash_table_new_full(NULL, NULL, NULL, place_free);
+    retries->by_thread = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     return retries;
 }
 
@@ -43,32 +41,33 @@ void ff_retries_free(FfRetries *retries)
     g_free(retries);
 }
 
-/* Take the thread's entry out. Return: was it for this name? */
-static gboolean take(FfRetries *retries, pid_t tid, guint64 parent, const char *name)
+static gboolean is_second(const FfRetries *retries, pid_t tid, gint64 now)
 {
-    const Place *place = g_hash_table_lookup(retries->by_thread, GINT_TO_POINTER(tid));
-    gboolean same = place != NULL && place->parent == parent && g_str_equal(place->name, name);
+    const Retry *retry = g_hash_table_lookup(retries->by_thread, GINT_TO_POINTER(tid));
 
-    g_hash_table_remove(retries->by_thread, GINT_TO_POINTER(tid));
-    return same;
+    return retry != NULL && now - retry->sent_back <= LONGEST_RETRY;
 }
 
-int ff_retries_answer(FfRetries *retries, pid_t tid, guint64 parent, const char *name)
+int ff_retries_answer(FfRetries *retries, pid_t tid, guint64 id, gint64 now)
 {
-    Place *place;
+    Retry *retry;
 
-    if (take(retries, tid, parent, name))
+    if (is_second(retries, tid, now)) {
+        g_hash_table_remove(retries->by_thread, GINT_TO_POINTER(tid));
         return -EINTR;
+    }
     if (g_hash_table_size(retries->by_thread) >= MOST_ENTRIES)
         g_hash_table_remove_all(retries->by_thread);
-    place = g_new(Place, 1);
-    *place = (Place){parent, g_strdup(name)};
-    g_hash_table_insert(retries->by_thread, GINT_TO_POINTER(tid), place);
+    retry = g_new(Retry, 1);
+    *retry = (Retry){id, now};
+    g_hash_table_insert(retries->by_thread, GINT_TO_POINTER(tid), retry);
     return -ESTALE;
 }
 
-void ff_retries_found(FfRetries *retries, pid_t tid, guint64 parent, const char *name)
+void ff_retries_found(FfRetries *retries, pid_t tid, guint64 id)
 {
-    if (g_hash_table_size(retries->by_thread) > 0)
-        take(retries, tid, parent, name);
+    const Retry *retry = g_hash_table_lookup(retries->by_thread, GINT_TO_POINTER(tid));
+
+    if (retry != NULL && retry->id == id)
+        g_hash_table_remove(retries->by_thread, GINT_TO_POINTER(tid));
 }

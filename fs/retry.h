@@ -19,12 +19,14 @@ void ff_retries_free(FfRetries *retries);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfRetries, ff_retries_free)
 
 /**
- * ff_retries_answer() - what to answer an open that has just made its FIFO
+ * ff_retries_answer() - what to answer an open for which there now is a FIFO
+ * @id:  the FIFO
+ * @now: monotonic microseconds
  *
- * Return: -ESTALE, or -EINTR where this thread was sent back for this name already and has not
- * found it.
+ * Return: -ESTALE, or -EINTR where this thread was sent back just before and has not found its
+ * FIFO.
  */
-int ff_retries_answer(FfRetries *retries, pid_t tid, guint64 parent, const char *name);
+int ff_retries_answer(FfRetries *retries, pid_t tid, guint64 id, gint64 now);
 
-/* The thread has found the name. */
-void ff_retries_found(FfRetries *retries, pid_t tid, guint64 parent, const char *name);
+/* The thread was told of a FIFO: if it is the one that it was sent back for, all is well. */
+void ff_retries_found(FfRetries *retries, pid_t tid, guint64 id);

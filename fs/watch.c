@@ -27,9 +27,9 @@
  * A watch costs those who use the FIFOs: two events more than an open and a close, and each small
  * write or read a fifth more, as the kernel asks for watchers of the directory every time
  * (fs/notify/fsnotify.c __fsnotify_parent()). So a directory is watched no longer than it must be.
- * Without its watch it is *blind*. That loses nothing, because no FIFO in it has a cached name then:
- * each is idle, or known to be held until its FORGET, and its next opener must be answered a LOOKUP,
- * which is kept back until the watch is there again.
+ * Without its watch it is *blind*. That loses nothing, because no FIFO in it has a cached name
+ * then: each is idle, or known to be held until its FORGET, and its next opener must be answered a
+ * LOOKUP, which is kept back until the watch is there again.
  *
  *  - A directory in which nothing has happened for a while, and no name is cached, *rests*.
  *  - One whose events come thick and fast is left alone for a while although its *busy* FIFOs are
@@ -434,19 +434,33 @@ static void handle_event(FfWatch *watch, const struct inotify_event *event)
         handle_fifo_event(watch, watched, directory, event->mask, event->name);
 }
 
-static gboolean on_events(gint fd, GIOCondition condition, gpointer data)
+static void handle_events(FfWatch *watch, const char *buffer, ssize_t length)
 {
-    FfWatch *watch = data;
-    _Alignas(struct inotify_event) char buffer[BUFFER_BYTES];
-    ssize_t length = read(watch->inotify, buffer, sizeof buffer);
-    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(watch->registry);
-
     for (ssize_t at = 0; at < length;) {
         const struct inotify_event *event = (const struct inotify_event *)(buffer + at);
 
         handle_event(watch, event);
         at += (ssize_t)(sizeof *event + event->len);
     }
+}
+
+void ff_watch_catch_up(FfWatch *watch)
+{
+    _Alignas(struct inotify_event) char buffer[BUFFER_BYTES];
+    ssize_t length;
+
+    do {
+        length = read(watch->inotify, buffer, sizeof buffer);
+        handle_events(watch, buffer, length);
+    } while (length > BUFFER_BYTES / 2);
+}
+
+static gboolean on_events(gint fd, GIOCondition condition, gpointer data)
+{
+    FfWatch *watch = data;
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(watch->registry);
+
+    ff_watch_catch_up(watch);
     return G_SOURCE_CONTINUE;
 }
 

@@ -50,3 +50,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfWatch, ff_watch_free)
  */
 gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfWatchResume resume,
                          gpointer data);
+
+/**
+ * ff_watch_catch_up() - take in all that has been reported until now
+ *
+ * Reports name FIFOs by directory and name, so it must be done before a name goes or moves; and
+ * before it is decided, from what is known of its use, whether a FIFO is due.
+ *
+ * Registry locked. In any thread: it reads what is there, and waits for nothing.
+ */
+void ff_watch_catch_up(FfWatch *watch);

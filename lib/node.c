@@ -17,14 +17,13 @@ FfLifetime ff_node_lifetime(const FfNode *node)
 FfLifetimeFacts ff_node_facts(const FfNode *node)
 {
     const FfProcess *creator = node->creator;
-    const FfProcess *leader = creator == NULL ? NULL : creator->leader;
     FfLifetimeFacts facts = {
         .policy = *node->policy,
         .reference = node->reference,
         .use = node->use,
         .creator_alive = creator != NULL && creator->alive,
         .creator_ended = creator != NULL && !creator->alive,
-        .session_ended = leader != NULL && !leader->alive,
+        .session_ended = creator != NULL && ff_process_session_ended(creator),
         .created = node->created,
         .last_used = node->last_used,
         .reference_since = node->reference_since,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "process.h"
 
-FfProcess *ff_process_new(pid_t pid, const char *comm, FfProcess *leader)
+FfProcess *ff_process_new(pid_t pid, const char *comm, pid_t session, FfProcess *leader)
 {
     FfProcess *process = g_new0(FfProcess, 1);
 
     process->pid = pid;
+    process->session = session;
     process->alive = TRUE;
     process->refs = 1;
     g_strlcpy(process->comm, comm, sizeof process->comm);
@@ -34,4 +35,11 @@ void ff_process_unref(FfProcess *process)
     }
     g_clear_pointer(&process->members, g_hash_table_unref);
     g_free(process);
+}
+
+gboolean ff_process_session_ended(const FfProcess *process)
+{
+    if (process->session == process->pid)
+        return !process->alive;
+    return process->leader != NULL && !process->leader->alive;
 }

@@ -23,7 +23,9 @@ struct FfProcess {
      */
     char comm[16];
     gboolean alive;
-    /* The leader of its session; NULL where it could not be known. A leader's own is NULL. */
+    /* Its session; a process that leads one has its own pid there. */
+    pid_t session;
+    /* The leader of its session; NULL where it is its own, or could not be known. */
     FfProcess *leader;
 
     /* Below: kept by process.c and the registry, under the registry lock. */
@@ -36,13 +38,17 @@ struct FfProcess {
 
 /**
  * ff_process_new() - a living process
- * @pid:    its id, for people to read; identity is the pointer
- * @comm:   its command name
- * @leader: (nullable): the leader of its session; a reference is taken
+ * @pid:     its id, for people to read; identity is the pointer
+ * @comm:    its command name
+ * @session: its session
+ * @leader:  (nullable): the leader of the session, if that is another; a reference is taken
  *
  * Return: the process, with one reference.
  */
-FfProcess *ff_process_new(pid_t pid, const char *comm, FfProcess *leader);
+FfProcess *ff_process_new(pid_t pid, const char *comm, pid_t session, FfProcess *leader);
+
+/* Has the leader of its session ended? FALSE where that is not known. */
+gboolean ff_process_session_ended(const FfProcess *process);
 
 FfProcess *ff_process_ref(FfProcess *process);
 void ff_process_unref(FfProcess *process);
