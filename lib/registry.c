@@ -428,8 +428,10 @@ int ff_registry_rename(FfRegistry *registry, FfPlace from, FfPlace to, guint fla
         return r;
     if (!ff_node_is_linked(to.directory))
         return -ENOENT;
+    if (node == target && (flags & RENAME_NOREPLACE) == 0)
+        return 0;
     r = check_rename(from, to, node, target, flags, caller);
-    if (r < 0 || node == target)
+    if (r < 0)
         return r;
     if ((flags & RENAME_EXCHANGE) != 0) {
         exchange(registry, from, to, node, target);
