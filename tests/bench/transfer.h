@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Bulk data through one FIFO, from one or more writing processes to a reading one: MiB per second. */
+#pragma once
+
+#include "site.h"
+
+typedef struct {
+    gsize block;
+    guint n_writers;
+    /* From the page cache to /dev/null, without a copy; otherwise read() and write(). */
+    gboolean splice;
+} Transfer;
+
+int transfer_sample(const Site *site, gconstpointer what, double *value);
