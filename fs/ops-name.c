@@ -106,6 +106,7 @@ void ff_op_forget(fuse_req_t req, fuse_ino_t id, uint64_t n)
     {
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
 
+        ff_watch_catch_up(daemon->watch);
         ff_ops_forget(daemon, id, n);
     }
     fuse_reply_none(req);
@@ -118,6 +119,7 @@ void ff_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *f
     {
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
 
+        ff_watch_catch_up(daemon->watch);
         for (size_t i = 0; i < count; i++)
             ff_ops_forget(daemon, forgets[i].ino, forgets[i].nlookup);
     }

@@ -54,8 +54,9 @@ gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfWatchResume 
 /**
  * ff_watch_catch_up() - take in all that has been reported until now
  *
- * Reports name FIFOs by directory and name, so it must be done before a name goes or moves; and
- * before it is decided, from what is known of its use, whether a FIFO is due.
+ * Reports name FIFOs by directory and name, so it must be done before a name goes or moves; before
+ * the kernel's reference to a FIFO goes, which comes after the close; and before it is decided, from
+ * what is known of its use, whether a FIFO is due.
  *
  * Registry locked. In any thread: it reads what is there, and waits for nothing.
  */
