@@ -69,6 +69,9 @@ void ff_background_ready(FfBackground *background)
         return;
     ff_log_to_syslog();
     let_go_of_terminal();
+    /* Keep no other file system busy. */
+    if (chdir("/") < 0)
+        g_warning("cannot leave the working directory: %s", g_strerror(errno));
     if (write(background->ready_fd, "", 1) != 1)
         g_warning("cannot tell that the mount is ready: %s", g_strerror(errno));
     close(background->ready_fd);

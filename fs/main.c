@@ -127,9 +127,21 @@ static void take_apart(Life *life)
     g_clear_pointer(&life->loop, g_main_loop_unref);
 }
 
+/* One line, whatever bytes a name has in it: control characters are written as in C. */
+static char *in_one_line(const char *message)
+{
+    char exceptions[2 + 128 + 1] = "\"\\";
+
+    for (int i = 0; i < 128; i++)
+        exceptions[2 + i] = (char)(128 + i);
+    return g_strescape(message, exceptions);
+}
+
 static int complain(const GError *error)
 {
-    fprintf(stderr, "fifofs: %s\n", error->message);
+    g_autofree char *message = in_one_line(error->message);
+
+    fprintf(stderr, "fifofs: %s\n", message);
     return error->code;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "options.h"
@@ -71,23 +72,60 @@ static char *explain_stat_failure(const char *path, int code, GError **error)
                 g_strerror(code));
 }
 
+/* What fusermount3 wants of an ordinary user. */
+static gboolean may_mount_on(const char *path, const struct stat *st)
+{
+    if (geteuid() == 0)
+        return TRUE;
+    return access(path, W_OK) == 0 && ((st->st_mode & S_ISVTX) == 0 || st->st_uid == geteuid());
+}
+
+static char *refuse_second_mount(const char *path, const char *resolved, GError **error)
+{
+    struct statvfs st;
+
+    /* Attributes may be cached, so that stat() knows nothing of it; this is asked for always. */
+    if (statvfs(resolved, &st) < 0 && errno == ENOTCONN)
+        return explain_stat_failure(path, ENOTCONN, error);
+    return fail(error, FF_EXIT_MOUNTPOINT,
+                "%s: already a fifofs mount: use it, or run 'fusermount3 -u %s' first", path, path);
+}
+
+/* As realpath(3), but the last name need not be accessible: a mount of another user is not. */
+static char *resolve(const char *path)
+{
+    char *resolved = realpath(path, NULL);
+    int code = errno;
+    g_autofree char *parent = NULL, *name = NULL;
+
+    if (resolved != NULL || (code != EACCES && code != ENOTCONN))
+        return resolved;
+    name = g_path_get_basename(path);
+    parent = g_path_get_dirname(path);
+    resolved = realpath(parent, NULL);
+    if (resolved != NULL) {
+        g_autofree char *in = resolved;
+
+        resolved = g_build_filename(in, name, NULL);
+    }
+    errno = code;
+    return resolved;
+}
+
 char *ff_mountpoint_check(const char *path, GError **error)
 {
-    g_autofree char *resolved = realpath(path, NULL);
+    g_autofree char *resolved = resolve(path);
     struct stat st;
 
     if (resolved == NULL)
         return explain_stat_failure(path, errno, error);
+    if (ff_mountpoint_is_fifofs(resolved))
+        return refuse_second_mount(path, resolved, error);
     if (stat(resolved, &st) < 0)
         return explain_stat_failure(path, errno, error);
     if (!S_ISDIR(st.st_mode))
         return fail(error, FF_EXIT_MOUNTPOINT, "%s: not a directory: name one to mount on", path);
-    if (ff_mountpoint_is_fifofs(resolved))
-        return fail(error, FF_EXIT_MOUNTPOINT,
-                    "%s: already a fifofs mount: use it, or run 'fusermount3 -u %s' first", path,
-                    path);
-    /* What fusermount3 wants of an ordinary user. */
-    if (access(resolved, W_OK) < 0 && errno == EACCES)
+    if (!may_mount_on(resolved, &st))
         return fail(error, FF_EXIT_MOUNTPOINT,
                     "%s: not permitted: mount on a directory that belongs to you", path);
     return g_steal_pointer(&resolved);

@@ -166,7 +166,7 @@ static int make_for_open(NameRequest *request, FfDaemon *daemon, struct fuse_ent
                                &node);
     if (r < 0)
         return r;
-    return ff_retries_answer(daemon->retries, fuse_req_ctx(request->req)->pid, node->id,
+    return ff_retries_answer(daemon->retries, fuse_req_ctx(request->req)->pid, node,
                              ff_registry_now(daemon->registry));
 }
 
@@ -203,7 +203,7 @@ static int look_up(NameRequest *request, FfDaemon *daemon, struct fuse_entry_par
         return r;
     if (!ff_ops_may_be_told(node) && !ff_watch_ensure(daemon->watch, directory, serve, request))
         return KEPT_BACK;
-    ff_retries_found(daemon->retries, fuse_req_ctx(request->req)->pid, node->id);
+    ff_retries_found(daemon->retries, fuse_req_ctx(request->req)->pid, node);
     ff_ops_fill_entry(daemon, node, entry);
     return 0;
 }

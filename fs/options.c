@@ -331,7 +331,7 @@ static GOptionContext *new_context(FfOptions *options, char ***lists, char ***re
 
 static gboolean take_mountpoint(FfOptions *options, char **rest, GError **error)
 {
-    if (rest == NULL || rest[0] == NULL)
+    if (rest == NULL || rest[0] == NULL || *rest[0] == '\0')
         return usage_error(error, "no mountpoint given: fifofs [-o OPTIONS] MOUNTPOINT");
     if (rest[1] != NULL)
         return usage_error(error, "one mountpoint wanted, also given '%s'", rest[1]);

@@ -9,14 +9,17 @@
 
 #include <errno.h>
 
-/* The kernel looks again at once. */
-#define LONGEST_RETRY (10 * G_TIME_SPAN_MILLISECOND)
+/* The kernel looks again at once, but on a busy machine the thread may have to wait for its turn. */
+#define LONGEST_RETRY (1 * G_TIME_SPAN_SECOND)
 
 /* A thread that is killed before it looks again leaves its entry; so many are too many. */
 #define MOST_ENTRIES 4096
 
 typedef struct {
     guint64 id;
+    guint64 parent;
+    /* Of the name; that two names have the same costs a needless EINTR. */
+    guint hash;
     gint64 sent_back;
 } Retry;
 
@@ -41,33 +44,34 @@ void ff_retries_free(FfRetries *retries)
     g_free(retries);
 }
 
-static gboolean is_second(const FfRetries *retries, pid_t tid, gint64 now)
+static gboolean is_second(const FfRetries *retries, pid_t tid, const FfNode *fifo, gint64 now)
 {
     const Retry *retry = g_hash_table_lookup(retries->by_thread, GINT_TO_POINTER(tid));
 
-    return retry != NULL && now - retry->sent_back <= LONGEST_RETRY;
+    return retry != NULL && retry->parent == fifo->parent->id &&
+           retry->hash == g_str_hash(fifo->name) && now - retry->sent_back <= LONGEST_RETRY;
 }
 
-int ff_retries_answer(FfRetries *retries, pid_t tid, guint64 id, gint64 now)
+int ff_retries_answer(FfRetries *retries, pid_t tid, const FfNode *fifo, gint64 now)
 {
     Retry *retry;
 
-    if (is_second(retries, tid, now)) {
+    if (is_second(retries, tid, fifo, now)) {
         g_hash_table_remove(retries->by_thread, GINT_TO_POINTER(tid));
         return -EINTR;
     }
     if (g_hash_table_size(retries->by_thread) >= MOST_ENTRIES)
         g_hash_table_remove_all(retries->by_thread);
     retry = g_new(Retry, 1);
-    *retry = (Retry){id, now};
+    *retry = (Retry){fifo->id, fifo->parent->id, g_str_hash(fifo->name), now};
     g_hash_table_insert(retries->by_thread, GINT_TO_POINTER(tid), retry);
     return -ESTALE;
 }
 
-void ff_retries_found(FfRetries *retries, pid_t tid, guint64 id)
+void ff_retries_found(FfRetries *retries, pid_t tid, const FfNode *node)
 {
     const Retry *retry = g_hash_table_lookup(retries->by_thread, GINT_TO_POINTER(tid));
 
-    if (retry != NULL && retry->id == id)
+    if (retry != NULL && retry->id == node->id)
         g_hash_table_remove(retries->by_thread, GINT_TO_POINTER(tid));
 }

@@ -12,6 +12,8 @@
 #include <glib.h>
 #include <sys/types.h>
 
+#include "node.h"
+
 typedef struct FfRetries FfRetries;
 
 FfRetries *ff_retries_new(void);
@@ -20,13 +22,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfRetries, ff_retries_free)
 
 /**
  * ff_retries_answer() - what to answer an open for which there now is a FIFO
- * @id:  the FIFO
- * @now: monotonic microseconds
+ * @fifo: it, under its name
+ * @now:  monotonic microseconds
  *
  * Return: -ESTALE, or -EINTR where this thread was sent back just before and has not found its
  * FIFO.
  */
-int ff_retries_answer(FfRetries *retries, pid_t tid, guint64 id, gint64 now);
+int ff_retries_answer(FfRetries *retries, pid_t tid, const FfNode *fifo, gint64 now);
 
-/* The thread was told of a FIFO: if it is the one that it was sent back for, all is well. */
-void ff_retries_found(FfRetries *retries, pid_t tid, guint64 id);
+/* The thread was told of this: if it is the FIFO that it was sent back for, all is well. */
+void ff_retries_found(FfRetries *retries, pid_t tid, const FfNode *node);

@@ -14,6 +14,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define DEVICE "/dev/fuse"
+
 #define WAKE_SIGNAL   SIGUSR1
 #define WAKE_INTERVAL (10 * G_TIME_SPAN_MILLISECOND)
 
@@ -110,26 +112,28 @@ static char *mount_quietly(struct fuse_session *fuse, const char *mountpoint)
     return message;
 }
 
+static gboolean no_fuse(GError **error, const char *object, const char *problem, const char *remedy)
+{
+    g_set_error(error, FF_OPTIONS_ERROR, FF_EXIT_NO_FUSE, "%s: %s: %s", object, problem, remedy);
+    return FALSE;
+}
+
 static gboolean check_fuse(GError **error)
 {
     g_autofree char *helper = g_find_program_in_path("fusermount3");
+    int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+    int code = errno;
 
-    if (access("/dev/fuse", F_OK) < 0) {
-        g_set_error(error, FF_OPTIONS_ERROR, FF_EXIT_NO_FUSE,
-                    "/dev/fuse: %s: load the module with 'modprobe fuse'", g_strerror(errno));
-        return FALSE;
-    }
-    if (access("/dev/fuse", R_OK | W_OK) < 0) {
-        g_set_error(error, FF_OPTIONS_ERROR, FF_EXIT_NO_FUSE,
-                    "/dev/fuse: %s: have root let users in with 'chmod 666 /dev/fuse'",
-                    g_strerror(errno));
-        return FALSE;
-    }
-    if (geteuid() != 0 && helper == NULL) {
-        g_set_error(error, FF_OPTIONS_ERROR, FF_EXIT_NO_FUSE,
-                    "fusermount3: not found, and only root can mount without: install fuse3");
-        return FALSE;
-    }
+    if (fd >= 0)
+        close(fd);
+    else if (code == EACCES || code == EPERM)
+        return no_fuse(error, DEVICE, g_strerror(code),
+                       "have root let users in with 'chmod 666 " DEVICE "'");
+    else
+        return no_fuse(error, DEVICE, g_strerror(code), "load the module with 'modprobe fuse'");
+    if (geteuid() != 0 && helper == NULL)
+        return no_fuse(error, "fusermount3", "not found, and only root can mount without it",
+                       "install the package fuse3");
     return TRUE;
 }
 
