@@ -37,13 +37,14 @@ struct Handle {
 /* The supplementary groups of the caller; none where they cannot be read. */
 static GArray *groups_of(fuse_req_t req)
 {
-    GArray *groups = g_array_sized_new(FALSE, TRUE, sizeof(gid_t), USUAL_N_GROUPS);
-    int n = fuse_req_getgroups(req, USUAL_N_GROUPS, (gid_t *)groups->data);
+    GArray *groups = g_array_new(FALSE, FALSE, sizeof(gid_t));
+    int n = USUAL_N_GROUPS;
 
-    if (n > USUAL_N_GROUPS) {
+    /* It is told how many there are, and gets as many as there is room for. */
+    do {
         g_array_set_size(groups, (guint)n);
-        n = MIN(n, fuse_req_getgroups(req, n, (gid_t *)groups->data));
-    }
+        n = fuse_req_getgroups(req, (int)groups->len, (gid_t *)groups->data);
+    } while (n > (int)groups->len);
     g_array_set_size(groups, (guint)MAX(n, 0));
     return groups;
 }

@@ -194,12 +194,9 @@ static void fill_from(FfPipesReader *reader, FfNode *directory, const Times *tim
 
 void ff_pipes_reader_fill(FfPipesReader *reader, FfRegistry *registry, GString *out, gsize enough)
 {
-    Times times = {
-        .now = ff_registry_now(registry),
-    };
-    struct timespec realtime = ff_registry_realtime(registry);
+    Times times = {.now = ff_registry_now(registry)};
 
-    times.realtime_offset = realtime.tv_sec * FF_SECOND + realtime.tv_nsec / 1000 - times.now;
+    times.realtime_offset = ff_registry_to_realtime(registry, 0);
     while (out->len < enough) {
         FfNode *directory = current_directory(reader, registry);
 

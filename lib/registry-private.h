@@ -12,6 +12,8 @@ struct FfRegistry {
     /* Every node, with or without a name: a set, hashed by the id that each starts with. */
     GHashTable *nodes;
     FfNode *root;
+    /* What turns monotonic times into wall-clock times. */
+    gint64 realtime_offset;
     guint64 next_id;
     guint64 next_cookie;
     guint n_fifos, n_directories;

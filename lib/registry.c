@@ -6,6 +6,10 @@
 #include <string.h>
 
 #include "directory.h"
+#include "duration.h"
+
+/* A difference between the clocks of less than this is none. */
+#define CLOCK_NOISE (10 * FF_MILLISECOND)
 
 /* Offsets 1 and 2 of a directory are "." and "..". */
 #define FIRST_COOKIE 3
@@ -59,6 +63,18 @@ gint64 ff_registry_now(const FfRegistry *registry)
 struct timespec ff_registry_realtime(const FfRegistry *registry)
 {
     return ff_clock_realtime(registry->clock);
+}
+
+gint64 ff_registry_to_realtime(FfRegistry *registry, gint64 monotonic)
+{
+    struct timespec now = ff_registry_realtime(registry);
+    gint64 offset = now.tv_sec * FF_SECOND + now.tv_nsec / 1000 -
+                    ff_clock_monotonic(registry->clock);
+
+    /* The two clocks cannot be read at once. */
+    if (ABS(offset - registry->realtime_offset) > CLOCK_NOISE)
+        registry->realtime_offset = offset;
+    return monotonic + registry->realtime_offset;
 }
 
 FfNode *ff_registry_root(const FfRegistry *registry)

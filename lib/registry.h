@@ -60,6 +60,15 @@ void ff_registry_listen(FfRegistry *registry, FfChangeListener listener, gpointe
 const FfRegistryOptions *ff_registry_options(const FfRegistry *registry);
 gint64 ff_registry_now(const FfRegistry *registry);
 
+/**
+ * ff_registry_to_realtime() - the wall-clock time of a monotonic time
+ *
+ * The same time gives the same answer, to the microsecond, until somebody sets the clock.
+ *
+ * Return: microseconds since the epoch.
+ */
+gint64 ff_registry_to_realtime(FfRegistry *registry, gint64 monotonic);
+
 FfNode *ff_registry_root(const FfRegistry *registry);
 
 /* The node with that id, also one without a name; NULL where there is none. */
