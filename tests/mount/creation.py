@@ -236,15 +236,16 @@ def raw_open(path, flags):
     os.close(descriptor)
 
 
+# In an order in which each succeeds also where nobody interferes.
 STORM = {
     'mkfifo': os.mkfifo,
     'create': lambda path: open_and_close(path, os.O_RDWR | os.O_CREAT),
     'create and truncate': lambda path: open_and_close(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC),
     'open': lambda path: open_and_close(path, os.O_RDWR),
-    'unlink': os.unlink,
     'stat': os.stat,
     'rename': lambda path: os.rename(path, path + '-moved'),
     'rename back': lambda path: os.rename(path + '-moved', path),
+    'unlink': os.unlink,
 }
 
 
