@@ -56,6 +56,24 @@ static gboolean add_dots(Listing *listing, guint64 id, guint64 parent, off_t off
            (offset >= 2 || add(listing, "..", &dots, 2));
 }
 
+/*
+ * May the kernel be told the attributes too, which makes it cache the name? Not where that could be
+ * opened unseen; nor should a mere listing make us doubt that a FIFO is held, or keep one that is
+ * due.
+ */
+static gboolean may_be_listed_whole(const FfDaemon *daemon, const FfNode *node)
+{
+    FfLifetimeFacts facts;
+    FfReason reason;
+
+    if (!ff_node_is_fifo(node))
+        return TRUE;
+    if (!ff_ops_may_be_told(node) || node->reference == FF_REFERENCE_HELD)
+        return FALSE;
+    facts = ff_node_facts(node);
+    return ff_lifetime_due(&facts, &reason) > ff_registry_now(daemon->registry);
+}
+
 static gboolean add_node(Listing *listing, FfNode *node)
 {
     FfDaemon *daemon = ff_ops_daemon(listing->req);
@@ -65,11 +83,8 @@ static gboolean add_node(Listing *listing, FfNode *node)
         ff_node_stat(node, &entry.attr);
         return add(listing, node->name, &entry, (off_t)node->cookie);
     }
-    /*
-     * A nodeid of 0 gives name and type only (fs/fuse/readdir.c fuse_direntplus_link()): also for
-     * what is known to be held, which a mere listing would make us doubt.
-     */
-    if (!ff_ops_may_be_told(node) || node->reference == FF_REFERENCE_HELD) {
+    if (!may_be_listed_whole(daemon, node)) {
+        /* A nodeid of 0 (fs/fuse/readdir.c fuse_direntplus_link()). */
         entry = (struct fuse_entry_param){0};
         ff_node_stat(node, &entry.attr);
         return add(listing, node->name, &entry, (off_t)node->cookie);

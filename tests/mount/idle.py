@@ -502,18 +502,6 @@ class NamesThatMove(LifetimeTestCase):
 
         self.expect(*(is_gone('new-' + name, moved, 0.3) for name in names))
 
-    def test_reopening_an_unlinked_fifo_is_no_use_of_the_next_one(self):
-        directory = self.mount('lifetime=use')
-        os.mkfifo(directory + '/a')
-        old = self.open(directory + '/a', os.O_RDWR)
-        os.unlink(directory + '/a')
-        os.mkfifo(directory + '/a')
-
-        use(f'/proc/self/fd/{old}')
-
-        self.expect(stays('a'))
-        self.assertFalse(pipes(directory)['a']['used'])
-
     def test_unlink_in_use_and_a_new_fifo_under_the_name(self):
         directory = self.mount('linger=300ms,grace=1800ms')
         self.create(directory + '/a')
