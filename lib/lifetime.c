@@ -5,7 +5,7 @@
 #include "duration.h"
 
 /* A probe costs the next opener a LOOKUP, so one FIFO is not probed more often than this. */
-#define PROBE_INTERVAL (250 * FF_MILLISECOND)
+#define PROBE_INTERVAL (50 * FF_MILLISECOND)
 
 /*
  * One that was opened is probed soon after, for then its last close is known exactly; but not more

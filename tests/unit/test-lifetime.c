@@ -106,8 +106,8 @@ static void probes_of_one_fifo_keep_their_distance(void **state)
     facts.reference = FF_REFERENCE_CACHED;
     facts.probed = START + SEC;
     facts.reference_since = START + SEC;
-    assert_waits(&facts, START + SEC, START + SEC + 250 * MS);
-    assert_int_equal(ff_lifetime_decide(&facts, START + SEC + 250 * MS).verdict, FF_VERDICT_PROBE);
+    assert_waits(&facts, START + SEC, START + SEC + 50 * MS);
+    assert_int_equal(ff_lifetime_decide(&facts, START + SEC + 50 * MS).verdict, FF_VERDICT_PROBE);
 }
 
 static void opened_fifo_is_probed_soon_though_not_due(void **state)
