@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ops.h"
@@ -10,7 +11,6 @@
 
 #define DIRECTORY_ID    2
 #define FIRST_FILE_ID   3
-#define USUAL_N_GROUPS  64
 #define DIRECTORY_LINKS 2
 
 /* One read is answered with no more, so that no other request waits long for its turn. */
@@ -34,18 +34,29 @@ struct Handle {
     off_t offset;
 };
 
-/* The supplementary groups of the caller; none where they cannot be read. */
+/*
+ * The supplementary groups of the caller; none where they cannot be read. libfuse's own
+ * fuse_req_getgroups() reads beyond its buffer where there are many (3.14).
+ */
 static GArray *groups_of(fuse_req_t req)
 {
+    static const char key[] = "\nGroups:";
     GArray *groups = g_array_new(FALSE, FALSE, sizeof(gid_t));
-    int n = USUAL_N_GROUPS;
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", fuse_req_ctx(req)->pid);
+    g_autofree char *status = NULL;
+    const char *line;
+    char *end;
 
-    /* It is told how many there are, and gets as many as there is room for. */
-    do {
-        g_array_set_size(groups, (guint)n);
-        n = fuse_req_getgroups(req, (int)groups->len, (gid_t *)groups->data);
-    } while (n > (int)groups->len);
-    g_array_set_size(groups, (guint)MAX(n, 0));
+    if (!g_file_get_contents(path, &status, NULL, NULL) || (line = strstr(status, key)) == NULL)
+        return groups;
+    for (line += strlen(key); *line != '\n' && *line != '\0'; line = end) {
+        gid_t gid = (gid_t)strtoul(line, &end, 10);
+
+        if (end == line)
+            break;
+        g_array_append_val(groups, gid);
+        end += strspn(end, " \t");
+    }
     return groups;
 }
 
