@@ -12,7 +12,7 @@
  * often than this, as long as it is not due.
  */
 #define OPENED_DELAY    (100 * FF_MILLISECOND)
-#define OPENED_INTERVAL (1 * FF_SECOND)
+#define OPENED_INTERVAL (250 * FF_MILLISECOND)
 
 /*
  * A name that is cached and not in question is probed after its linger all the same: that is how a

@@ -36,14 +36,16 @@ static void note_use(FfRegistry *registry, FfNode *node, FfUse use)
     node->last_used = ff_registry_now(registry);
 }
 
-static void leave_held(FfRegistry *registry, FfNode *node)
+/* Return: whether it was in use until now. */
+static gboolean leave_held(FfRegistry *registry, FfNode *node)
 {
     gboolean watched = node->parent != NULL && node->parent->directory->watched;
 
     if (node->reference != FF_REFERENCE_HELD ||
         ff_registry_now(registry) - node->reference_since < SHORTEST_USE)
-        return;
+        return FALSE;
     note_use(registry, node, watched ? FF_USE_AWAITED : FF_USE_OPENED);
+    return TRUE;
 }
 
 void ff_registry_add_lookup(FfRegistry *registry, FfNode *node)
@@ -54,7 +56,7 @@ void ff_registry_add_lookup(FfRegistry *registry, FfNode *node)
     node->lookup_serial++;
     if (node->reference == FF_REFERENCE_CACHED)
         return;
-    leave_held(registry, node);
+    node->doubted = leave_held(registry, node);
     set_reference(registry, node, FF_REFERENCE_CACHED);
     ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
 }
@@ -71,6 +73,10 @@ void ff_registry_forget(FfRegistry *registry, FfNode *node, guint64 n)
     if (!ff_node_is_fifo(node))
         return;
     leave_held(registry, node);
+    /* Its close may have been reported under a name that it no longer has. */
+    if (node->doubted)
+        note_use(registry, node, FF_USE_AWAITED);
+    node->doubted = FALSE;
     set_reference(registry, node, FF_REFERENCE_NONE);
     ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
 }
@@ -84,8 +90,10 @@ guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node)
 
 void ff_registry_end_probe(FfRegistry *registry, FfNode *node, guint serial, gboolean held)
 {
-    if (held && node->reference == FF_REFERENCE_CACHED && node->lookup_serial == serial)
+    if (held && node->reference == FF_REFERENCE_CACHED && node->lookup_serial == serial) {
         set_reference(registry, node, FF_REFERENCE_HELD);
+        node->doubted = FALSE;
+    }
     ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
 }
 

@@ -244,8 +244,8 @@ class Owners(fifofs_test.TestCase):
 
 def shape(path):
     found = os.stat(path) if isinstance(path, str) else os.fstat(path)
-    return (stat.S_IFMT(found.st_mode), found.st_nlink, found.st_size, found.st_blksize, found.st_blocks,
-            found.st_rdev)
+    return (stat.S_IFMT(found.st_mode), found.st_nlink, found.st_size, found.st_blksize,
+            found.st_blocks, found.st_rdev)
 
 
 class Counts(fifofs_test.TestCase):

@@ -204,8 +204,8 @@ class Making(fifofs_test.TestCase):
 
     @on_fifofs()
     def test_shell_makes_fifos_by_redirection(self, directory):
-        shell = self.start('echo one > fifo & until cat < fifo; do :; done 2> /dev/null; wait', cwd=directory,
-                           stdout=subprocess.PIPE)
+        shell = self.start('echo one > fifo & until cat < fifo; do :; done 2> /dev/null; wait',
+                           cwd=directory, stdout=subprocess.PIPE)
         told, _ = shell.communicate(timeout=10)
         self.assertEqual(told, b'one\n')
         self.assertEqual(kind_of(directory + '/fifo'), 'FIFO')

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Only a name's owner, the owner of its directory, and root remove or rename it.
 
-That holds in every directory, where tmpfs asks for it in sticky ones: a sticky directory of tmpfs is
-the reference for both kinds.
+That holds in every directory, where tmpfs asks for it in sticky ones: a sticky directory of tmpfs
+is the reference for both kinds.
 """
 
 import os

@@ -335,8 +335,9 @@ class Rights(fifofs_test.TestCase):
     def test_new_owner_may_set_and_the_old_one_no_more(self, directory):
         as_user(USER_A, os.mkfifo, directory + '/fifo', 0o660)
         os.chown(directory + '/fifo', USER_B, USER_A)
-        self.assertEqual(attempt(as_user, USER_A, put, directory + '/fifo', 'linger', '1s'), 'EPERM')
-        self.assertIsNone(attempt(as_user, USER_B, put, directory + '/fifo', 'linger', '1s'))
+        path = directory + '/fifo'
+        self.assertEqual(attempt(as_user, USER_A, put, path, 'linger', '1s'), 'EPERM')
+        self.assertIsNone(attempt(as_user, USER_B, put, path, 'linger', '1s'))
 
 
 if __name__ == '__main__':

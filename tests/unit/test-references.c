@@ -133,6 +133,17 @@ static void later_opener_of_a_held_fifo_puts_it_in_doubt_but_dates_its_use(void 
     assert_int_equal(fixture->fifo->last_used, START + 5 * SEC);
 }
 
+static void end_of_a_doubted_use_is_when_the_kernel_forgets(void **state)
+{
+    Fixture *fixture = *state;
+
+    hold(fixture, 5 * SEC);
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    test_clock_advance(200 * MS);
+    ff_registry_forget(fixture->registry, fixture->fifo, 2);
+    assert_int_equal(fixture->fifo->last_used, START + 5 * SEC + 200 * MS);
+}
+
 static void removed_node_lives_until_the_kernel_forgets_it(void **state)
 {
     Fixture *fixture = *state;
@@ -274,6 +285,7 @@ int main(void)
         TEST(lookup_during_a_probe_makes_it_mean_nothing),
         TEST(rename_during_a_probe_makes_it_mean_nothing),
         TEST(later_opener_of_a_held_fifo_puts_it_in_doubt_but_dates_its_use),
+        TEST(end_of_a_doubted_use_is_when_the_kernel_forgets),
         TEST(removed_node_lives_until_the_kernel_forgets_it),
         TEST(close_without_an_open_is_somebody_elses),
         TEST(lost_reports_count_as_use_of_what_is_cached),
