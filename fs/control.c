@@ -160,8 +160,23 @@ const char *ff_control_file(guint index, guint64 *id)
     return files[index].name;
 }
 
+static void handle_free(gpointer data)
+{
+    Handle *handle = data;
+
+    ff_pipes_reader_free(handle->pipes);
+    g_string_free(handle->content, TRUE);
+    g_free(handle);
+}
+
+GHashTable *ff_control_handles_new(void)
+{
+    return g_hash_table_new_full(NULL, NULL, handle_free, NULL);
+}
+
 void ff_control_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
+    FfDaemon *daemon = ff_ops_daemon(req);
     Handle *handle;
 
     if (!ff_control_owns(id) || id == DIRECTORY_ID) {
@@ -176,11 +191,12 @@ void ff_control_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
     handle->file = &files[id - FIRST_FILE_ID];
     handle->content = g_string_new(NULL);
     handle->file->open(handle, req);
+    g_hash_table_add(daemon->handles, handle);
     fi->fh = (uintptr_t)handle;
     /* The size is not known before it is read. */
     fi->direct_io = 1;
     if (fuse_reply_open(req, fi) < 0)
-        ff_control_release(NULL, id, fi);
+        g_hash_table_remove(daemon->handles, handle);
 }
 
 void ff_control_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
@@ -210,11 +226,8 @@ void ff_control_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 
 void ff_control_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
-    Handle *handle = (Handle *)(uintptr_t)fi->fh;
+    FfDaemon *daemon = ff_ops_daemon(req);
 
-    ff_pipes_reader_free(handle->pipes);
-    g_string_free(handle->content, TRUE);
-    g_free(handle);
-    if (req != NULL)
-        fuse_reply_err(req, 0);
+    g_hash_table_remove(daemon->handles, (Handle *)(uintptr_t)fi->fh);
+    fuse_reply_err(req, 0);
 }

@@ -29,6 +29,9 @@ void ff_control_stat(const FfDaemon *daemon, guint64 id, struct stat *st);
  */
 const char *ff_control_file(guint index, guint64 *id);
 
+/* For FfDaemon.handles. Handles that are still open when the mount ends are freed with the set. */
+GHashTable *ff_control_handles_new(void);
+
 void ff_control_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi);
 void ff_control_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
                      struct fuse_file_info *fi);

@@ -34,6 +34,8 @@ typedef struct {
     /* Under the registry lock. */
     FfRetries *retries;
     struct fuse_session *session;
+    /* The set of open handles of control files; of the request thread alone. */
+    GHashTable *handles;
     /* When it was mounted: the times of the control files. */
     struct timespec mounted;
 } FfDaemon;

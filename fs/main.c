@@ -14,6 +14,7 @@
 
 #include "background.h"
 #include "config.h"
+#include "control.h"
 #include "log.h"
 #include "mountpoint.h"
 #include "ops.h"
@@ -76,6 +77,7 @@ static gboolean build(Life *life, GError **error)
     life->loop = g_main_loop_new(NULL, FALSE);
     daemon->registry = ff_registry_new(&options->registry, ff_clock_system());
     daemon->retries = ff_retries_new();
+    daemon->handles = ff_control_handles_new();
     daemon->mounted = ff_registry_realtime(daemon->registry);
     if (options->debug)
         ff_registry_listen(daemon->registry, log_change, NULL);
@@ -123,6 +125,7 @@ static void take_apart(Life *life)
     ff_creators_free(life->daemon.creators);
     ff_reaper_free(life->daemon.reaper);
     ff_retries_free(life->daemon.retries);
+    g_clear_pointer(&life->daemon.handles, g_hash_table_unref);
     ff_registry_free(life->daemon.registry);
     g_clear_pointer(&life->loop, g_main_loop_unref);
 }

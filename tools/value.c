@@ -111,11 +111,13 @@ static JsonNode *seconds_to_json(const Value *value)
 static JsonNode *process_to_json(const Value *value)
 {
     JsonObject *object = json_object_new();
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
 
     json_object_set_int_member(object, "pid", value->number);
     json_object_set_member(object, "command", value_json_string(value->text));
     json_object_set_boolean_member(object, "alive", value->flag);
-    return json_node_init_object(json_node_alloc(), object);
+    json_node_take_object(node, object);
+    return node;
 }
 
 /* --- formats --- */

@@ -35,7 +35,7 @@ def utimensat(path, atime, mtime, flags=0):
 
 
 def getdents(descriptor, size):
-    """One getdents64(2) with a buffer of that size: [(name, inode, offset, type)]; at the end []."""
+    """One getdents64(2) into so large a buffer: [(name, inode, offset, type)]; at the end []."""
     buffer = ctypes.create_string_buffer(size)
     length = libc_call('getdents64', descriptor, buffer, size)
     return list(_dirents(buffer.raw[:length]))
