@@ -69,6 +69,12 @@ static gboolean may_go_on(NameRequest *request, FfDaemon *daemon)
 {
     if (!request->brings_fifo)
         return TRUE;
+    /*
+     * What was reported under the old names must be noted before they change, and before the
+     * directory is looked at: noting it can make the directory go blind.
+     */
+    if (request->old_name != NULL)
+        ff_watch_catch_up(daemon->watch);
     if (!may_come_into(request, daemon, request->parent))
         return FALSE;
     /* An exchange brings what is there to where the other comes from. */
@@ -305,7 +311,6 @@ static int carry_out_rename(NameRequest *request, FfDaemon *daemon, struct fuse_
 
     if (from.directory == NULL || to.directory == NULL)
         return -ENOENT;
-    ff_watch_catch_up(daemon->watch);
     return ff_registry_rename(daemon->registry, from, to, request->flags, &caller);
 }
 

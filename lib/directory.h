@@ -24,6 +24,8 @@ struct FfDirectory {
     guint n_quiet_cached;
     /* FIFOs in it that are known to be held. */
     guint n_held;
+    /* When the latest of them was found to be held; monotonic, in microseconds. */
+    gint64 latest_held;
     /*
      * Are opens and closes of its FIFOs reported to the registry? Where not, probes must tell the
      * whole story.

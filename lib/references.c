@@ -18,7 +18,8 @@
 
 /*
  * A stat() holds a reference for microseconds, and a probe may meet it. What was held for less than
- * this was not in use: neither was it opened (an open is reported) nor did anybody wait for long.
+ * this was not in use: neither was it opened (an open is reported, as no directory goes blind
+ * meanwhile) nor did anybody wait for long.
  */
 #define SHORTEST_USE (50 * FF_MILLISECOND)
 
@@ -131,6 +132,12 @@ void ff_registry_notes_lost(FfRegistry *registry)
 void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean watched)
 {
     directory->directory->watched = watched;
+}
+
+gboolean ff_registry_may_go_blind(const FfRegistry *registry, const FfNode *directory)
+{
+    return directory->directory->n_quiet_cached == 0 &&
+           ff_registry_now(registry) - directory->directory->latest_held >= SHORTEST_USE;
 }
 
 void ff_registry_set_blind(FfRegistry *registry, FfNode *directory, gboolean blind)

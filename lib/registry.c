@@ -225,12 +225,16 @@ static void touch_directory(FfRegistry *registry, FfNode *directory)
 
 void ff_registry_count_reference(const FfNode *node, int by)
 {
-    if (node->parent == NULL || !ff_node_is_fifo(node))
+    FfDirectory *directory = node->parent == NULL ? NULL : node->parent->directory;
+
+    if (directory == NULL || !ff_node_is_fifo(node))
         return;
     if (node->reference == FF_REFERENCE_CACHED && !node->busy)
-        node->parent->directory->n_quiet_cached += (guint)by;
-    if (node->reference == FF_REFERENCE_HELD)
-        node->parent->directory->n_held += (guint)by;
+        directory->n_quiet_cached += (guint)by;
+    if (node->reference != FF_REFERENCE_HELD)
+        return;
+    directory->n_held += (guint)by;
+    directory->latest_held = MAX(directory->latest_held, node->reference_since);
 }
 
 /* Give the node a name; @cookie is that of the name where there was one already, else 0. */

@@ -196,6 +196,13 @@ void ff_registry_notes_lost(FfRegistry *registry);
 /* From now on opens and closes in this directory are reported, or (FALSE) they cannot be. */
 void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean watched);
 
+/*
+ * May reports of this directory be suspended? Only while no FIFO in it can be opened without a
+ * LOOKUP, and none was so recently found to be held that its opener may not have been reported yet:
+ * a process that has walked the path, and is about to open, looks like one that does stat().
+ */
+gboolean ff_registry_may_go_blind(const FfRegistry *registry, const FfNode *directory);
+
 /* Reports of this directory are suspended, or (FALSE) come again. */
 void ff_registry_set_blind(FfRegistry *registry, FfNode *directory, gboolean blind);
 

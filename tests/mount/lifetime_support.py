@@ -186,20 +186,20 @@ class LifetimeTestCase(fifofs_test.TestCase):
         pending = set(promises)
         while pending:
             asked = time.monotonic()
-            there = pipes(directory).keys()
+            there = pipes(directory)
             answered = time.monotonic()
             for promise in list(pending):
-                if self._is_kept(promise, promise.name in there, asked, answered):
+                if self._is_kept(promise, there.get(promise.name), asked, answered):
                     pending.remove(promise)
             if pending:
                 time.sleep(POLL_SECONDS)
 
-    def _is_kept(self, promise, is_there, asked, answered):
+    def _is_kept(self, promise, listed, asked, answered):
         """True once there is nothing more to watch for."""
-        if is_there:
+        if listed is not None:
             if promise.latest is None:
                 return asked >= promise.earliest
-            self.assertLessEqual(asked, promise.latest, f'{promise.name} is still there')
+            self.assertLessEqual(asked, promise.latest, f'{promise.name} is still there: {listed}')
             return False
         early = promise.earliest - answered
         self.assertLessEqual(early, 0, f'{promise.name} went at least {early:.3f} s too early')

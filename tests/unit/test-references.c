@@ -203,6 +203,22 @@ static void cached_names_are_counted_for_their_directory(void **state)
     assert_int_equal(other->directory->n_held, 0);
 }
 
+static void directory_goes_blind_only_when_no_opener_can_be_on_his_way(void **state)
+{
+    Fixture *fixture = *state;
+
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    test_clock_advance(SEC);
+    assert_false(ff_registry_may_go_blind(fixture->registry, fixture->root));
+    probe(fixture, TRUE);
+    test_clock_advance(SEC / 1000);
+    assert_false(ff_registry_may_go_blind(fixture->registry, fixture->root));
+    ff_registry_forget(fixture->registry, fixture->fifo, 1);
+    assert_false(ff_registry_may_go_blind(fixture->registry, fixture->root));
+    test_clock_advance(SEC);
+    assert_true(ff_registry_may_go_blind(fixture->registry, fixture->root));
+}
+
 static void quiet_names_are_probed_piece_by_piece(void **state)
 {
     Fixture *fixture = *state;
@@ -290,6 +306,7 @@ int main(void)
         TEST(close_without_an_open_is_somebody_elses),
         TEST(lost_reports_count_as_use_of_what_is_cached),
         TEST(cached_names_are_counted_for_their_directory),
+        TEST(directory_goes_blind_only_when_no_opener_can_be_on_his_way),
         TEST(quiet_names_are_probed_piece_by_piece),
         TEST(end_of_a_process_is_told_of_what_it_created),
         TEST(end_of_a_session_leader_ends_the_session),
