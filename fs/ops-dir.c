@@ -59,7 +59,8 @@ static gboolean add_dots(Listing *listing, guint64 id, guint64 parent, off_t off
 /*
  * May the kernel be told the attributes too, which makes it cache the name? Not where that could be
  * opened unseen; nor should a mere listing make us doubt that a FIFO is held, or keep one that is
- * due.
+ * due. A directory that was listed so cannot be walked through in the cache until somebody else has
+ * done it (fs/fuse/dir.c fuse_dentry_revalidate(), FUSE_I_INIT_RDPLUS), and we must (walk.h).
  */
 static gboolean may_be_listed_whole(const FfDaemon *daemon, const FfNode *node)
 {
@@ -67,7 +68,7 @@ static gboolean may_be_listed_whole(const FfDaemon *daemon, const FfNode *node)
     FfReason reason;
 
     if (!ff_node_is_fifo(node))
-        return TRUE;
+        return FALSE;
     if (!ff_ops_may_be_told(node) || node->reference == FF_REFERENCE_HELD)
         return FALSE;
     facts = ff_node_facts(node);

@@ -70,11 +70,10 @@ static gboolean may_go_on(NameRequest *request, FfDaemon *daemon)
     if (!request->brings_fifo)
         return TRUE;
     /*
-     * What was reported under the old names must be noted before they change, and before the
-     * directory is looked at: noting it can make the directory go blind.
+     * What was reported under a name must be noted before another FIFO gets that name, and before
+     * the directory is looked at: noting it can make the directory go blind.
      */
-    if (request->old_name != NULL)
-        ff_watch_catch_up(daemon->watch);
+    ff_watch_catch_up(daemon->watch);
     if (!may_come_into(request, daemon, request->parent))
         return FALSE;
     /* An exchange brings what is there to where the other comes from. */

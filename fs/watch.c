@@ -10,15 +10,24 @@
 #include <unistd.h>
 
 #include "directory.h"
+#include "former.h"
 #include "heat.h"
+#include "walk.h"
 
 #define EVENT_MASK (IN_OPEN | IN_CLOSE)
 
 /* What one read() takes; a few thousand events. */
 #define BUFFER_BYTES (64 * 1024)
 
-/* A directory may be renamed between the look at its path and the walk along it. */
-#define PATH_TRIES 8
+/*
+ * Directories may be renamed between the look at a path and the walk along it, and the kernel may
+ * be about to ask for their attributes. So a walk is tried a few times, in this time altogether.
+ */
+#define WALK_TRIES 50
+#define WALK_TIME  (250 * G_TIME_SPAN_MILLISECOND)
+
+/* What could not be watched for no lasting reason is tried again after this. */
+#define RETRY_AFTER (1 * G_TIME_SPAN_SECOND)
 
 /* The id that ends the watch thread: that of no node. */
 #define NO_DIRECTORY 0
@@ -66,6 +75,8 @@ typedef struct {
     int wd;
     GArray *waiters;
     FfHeat heat;
+    /* With STATE_UNWATCHABLE: not before this. */
+    gint64 retry_at;
     /* When a FIFO came, or something was reported, last. */
     gint64 touched;
     /* Where the search for cached names goes on. */
@@ -91,6 +102,7 @@ struct FfWatch {
      */
     GHashTable *by_id;
     GHashTable *by_wd;
+    FfFormerNames *former;
 };
 
 static void watched_free(gpointer data)
@@ -134,7 +146,8 @@ gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfWatchResume 
         watched = new_watched(watch, directory->id);
         begin_adding(watch, watched);
     }
-    if (watched->state == STATE_BLIND)
+    if (watched->state == STATE_BLIND || (watched->state == STATE_UNWATCHABLE &&
+                                          ff_registry_now(watch->registry) >= watched->retry_at))
         begin_adding(watch, watched);
     watched->touched = ff_registry_now(watch->registry);
     if (watched->state != STATE_ADDING)
@@ -148,9 +161,8 @@ static char *path_of(FfWatch *watch, guint64 id)
 {
     g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(watch->registry);
     FfNode *node = ff_registry_find(watch->registry, id);
-    g_autofree char *path = node == NULL ? NULL : ff_node_path(node);
 
-    return path == NULL ? NULL : g_build_filename(watch->mountpoint, path, NULL);
+    return node == NULL ? NULL : ff_node_path(node);
 }
 
 /* inotify knows paths only. Through the handle it is sure to be the directory that was meant. */
@@ -175,9 +187,9 @@ static int add_watch_once(FfWatch *watch, guint64 id)
 
     if (path == NULL)
         return -ENOENT;
-    fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd = ff_walk_cached(watch->mountpoint, path);
     if (fd < 0)
-        return errno == ENOENT ? -EAGAIN : -errno;
+        return fd;
     r = add_through_handle(watch, fd, id);
     close(fd);
     return r;
@@ -185,14 +197,19 @@ static int add_watch_once(FfWatch *watch, guint64 id)
 
 static int add_watch(FfWatch *watch, guint64 id)
 {
-    int r = -EAGAIN;
+    int r = add_watch_once(watch, id);
 
-    for (guint i = 0; i < PATH_TRIES && r == -EAGAIN; i++)
+    for (guint i = 1; i < WALK_TRIES && r == -EAGAIN; i++) {
+        g_usleep(WALK_TIME / WALK_TRIES);
         r = add_watch_once(watch, id);
+    }
     return r;
 }
 
-/* The busy FIFOs count as used until now: what they did while nobody looked is not known. */
+/*
+ * The busy FIFOs count as used until now: what they did while nobody looked is not known. Those
+ * that have gone elsewhere since were settled by the rename.
+ */
 static void end_busy(FfWatch *watch, Watched *watched)
 {
     GHashTableIter iter;
@@ -204,13 +221,39 @@ static void end_busy(FfWatch *watch, Watched *watched)
     while (g_hash_table_iter_next(&iter, &id, NULL)) {
         FfNode *node = ff_registry_find(watch->registry, *(guint64 *)id);
 
-        if (node == NULL || !node->busy)
+        if (node == NULL || !node->busy || node->parent == NULL || node->parent->id != watched->id)
             continue;
         ff_registry_set_busy(watch->registry, node, FALSE);
-        if (ff_node_is_linked(node))
-            ff_registry_note_closed(watch->registry, node);
+        ff_registry_note_closed(watch->registry, node);
     }
     ff_heat_clear(&watched->heat);
+}
+
+/* Only what does not depend on the moment is for ever. */
+static gint64 retry_at(const FfWatch *watch, int error_number)
+{
+    if (error_number == EACCES || error_number == ENOSPC || error_number == EXDEV)
+        return G_MAXINT64;
+    return ff_registry_now(watch->registry) + RETRY_AFTER;
+}
+
+static void note_watched(FfWatch *watch, Watched *watched, int wd)
+{
+    watched->state = STATE_WATCHED;
+    watched->wd = wd;
+    g_hash_table_insert(watch->by_wd, GINT_TO_POINTER(wd),
+                        g_memdup2(&watched->id, sizeof watched->id));
+}
+
+static void note_failure(FfWatch *watch, Watched *watched, int error_number, gboolean wanted)
+{
+    /* Of what the kernel has not cached it has nothing cached in it either, so nothing is lost. */
+    if (error_number == EAGAIN && !wanted) {
+        watched->state = STATE_BLIND;
+        return;
+    }
+    watched->state = STATE_UNWATCHABLE;
+    watched->retry_at = retry_at(watch, error_number);
 }
 
 /* Registry locked. Return: those who waited for the outcome. */
@@ -221,11 +264,11 @@ static GArray *note_outcome(FfWatch *watch, guint64 id, int wd)
     GArray *waiters = g_steal_pointer(&watched->waiters);
 
     watched->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
-    watched->state = wd < 0 ? STATE_UNWATCHABLE : STATE_WATCHED;
-    watched->wd = wd;
     if (wd >= 0)
-        g_hash_table_insert(watch->by_wd, GINT_TO_POINTER(wd), g_memdup2(&id, sizeof id));
-    if (directory != NULL) {
+        note_watched(watch, watched, wd);
+    else
+        note_failure(watch, watched, -wd, waiters->len > 0);
+    if (directory != NULL && watched->state != STATE_BLIND) {
         ff_registry_set_watched(watch->registry, directory, wd >= 0);
         ff_registry_set_blind(watch->registry, directory, FALSE);
     }
@@ -360,6 +403,9 @@ static void on_change(const FfChange *change, gpointer data)
             consider_rest(watch, node->parent);
         if (change->old_parent != NULL)
             consider_rest(watch, change->old_parent);
+        if (change->kind == FF_CHANGE_RENAMED)
+            ff_former_names_note(watch->former, change->old_parent->id, change->old_name, node->id,
+                                 ff_registry_now(watch->registry));
     } else if (change->kind == FF_CHANGE_REMOVED) {
         forget_directory(watch, node->id);
     }
@@ -403,20 +449,32 @@ static void cool(FfWatch *watch, Watched *watched, FfNode *directory, gint64 now
     set_busy(watch, watched, FALSE);
 }
 
+/* What an event is about: the FIFO that has the name, or else had it until a moment ago. */
+static FfNode *find_reported(FfWatch *watch, const FfNode *directory, const char *name, gint64 now)
+{
+    FfNode *node = ff_directory_find(directory->directory, name);
+
+    if (node == NULL)
+        node = ff_registry_find(watch->registry,
+                                ff_former_names_find(watch->former, directory->id, name, now));
+    return node != NULL && ff_node_is_fifo(node) && ff_node_is_linked(node) ? node : NULL;
+}
+
 static void handle_fifo_event(FfWatch *watch, Watched *watched, FfNode *directory, guint32 mask,
                               const char *name)
 {
-    FfNode *node = ff_directory_find(directory->directory, name);
     gint64 now = ff_registry_now(watch->registry);
+    FfNode *node = find_reported(watch, directory, name, now);
 
     watched->touched = now;
-    if (node == NULL || !ff_node_is_fifo(node))
+    if (node == NULL)
         return;
     if ((mask & IN_OPEN) != 0)
         ff_registry_note_opened(watch->registry, node);
     if ((mask & IN_CLOSE) != 0)
         ff_registry_note_closed(watch->registry, node);
-    if (watched->state == STATE_WATCHED && ff_heat_note(&watched->heat, node->id, now))
+    if (watched->state == STATE_WATCHED && node->parent == directory &&
+        ff_heat_note(&watched->heat, node->id, now))
         cool(watch, watched, directory, now);
 }
 
@@ -479,6 +537,7 @@ FfWatch *ff_watch_new(FfRegistry *registry, const char *mountpoint, GMainContext
     watch->wanted = g_async_queue_new_full(g_free);
     watch->by_id = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, watched_free);
     watch->by_wd = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    watch->former = ff_former_names_new();
     watch->context = context;
     watch->source = g_unix_fd_source_new(inotify, G_IO_IN);
     g_source_set_callback(watch->source, G_SOURCE_FUNC(on_events), watch, NULL);
@@ -500,6 +559,7 @@ void ff_watch_free(FfWatch *watch)
     g_async_queue_unref(watch->wanted);
     g_hash_table_unref(watch->by_wd);
     g_hash_table_unref(watch->by_id);
+    ff_former_names_free(watch->former);
     g_free(watch->mountpoint);
     g_free(watch);
 }

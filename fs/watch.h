@@ -10,8 +10,7 @@
  *  - the main thread must not: it may be waiting, in a notification, for a directory that a process
  *    has locked whose request is kept back for this very watch, or that waits for such a process.
  *
- * The watch thread takes no directory lock: all components of the path are pinned in the dentry
- * cache by the request that waits.
+ * The watch thread waits for no directory lock either (walk.h).
  */
 #pragma once
 

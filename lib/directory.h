@@ -24,6 +24,8 @@ struct FfDirectory {
     guint n_quiet_cached;
     /* FIFOs in it that are known to be held. */
     guint n_held;
+    /* Of these, those that nobody has opened yet: their first open must not be missed. */
+    guint n_held_unopened;
     /* When the latest of them was found to be held; monotonic, in microseconds. */
     gint64 latest_held;
     /*

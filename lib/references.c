@@ -33,7 +33,11 @@ static void set_reference(FfRegistry *registry, FfNode *node, FfReference refere
 
 static void note_use(FfRegistry *registry, FfNode *node, FfUse use)
 {
-    node->use = MAX(node->use, use);
+    if (use > node->use) {
+        ff_registry_count_reference(node, -1);
+        node->use = use;
+        ff_registry_count_reference(node, 1);
+    }
     node->last_used = ff_registry_now(registry);
 }
 
@@ -51,13 +55,17 @@ static gboolean leave_held(FfRegistry *registry, FfNode *node)
 
 void ff_registry_add_lookup(FfRegistry *registry, FfNode *node)
 {
+    gboolean was_open;
+
     node->lookups++;
     if (!ff_node_is_fifo(node))
         return;
     node->lookup_serial++;
     if (node->reference == FF_REFERENCE_CACHED)
         return;
-    node->doubted = leave_held(registry, node);
+    was_open = node->reference == FF_REFERENCE_HELD && node->use == FF_USE_OPENED;
+    node->doubted = leave_held(registry, node) || was_open;
+    node->probe_wanted |= was_open;
     set_reference(registry, node, FF_REFERENCE_CACHED);
     ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
 }
@@ -137,6 +145,7 @@ void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean w
 gboolean ff_registry_may_go_blind(const FfRegistry *registry, const FfNode *directory)
 {
     return directory->directory->n_quiet_cached == 0 &&
+           directory->directory->n_held_unopened == 0 &&
            ff_registry_now(registry) - directory->directory->latest_held >= SHORTEST_USE;
 }
 

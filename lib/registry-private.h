@@ -35,7 +35,7 @@ void ff_registry_adopt_policy(FfRegistry *registry, FfNode *node, const FfPolicy
 void ff_registry_free_node(FfRegistry *registry, FfNode *node);
 
 /*
- * Keep FfDirectory.n_quiet_cached and n_held true: -1 before what they count by changes, or the
+ * Keep FfDirectory.n_quiet_cached, n_held and n_held_unopened true: -1 before what they count by changes, or the
  * parent does, and 1 after.
  */
 void ff_registry_count_reference(const FfNode *node, int by);

@@ -234,6 +234,8 @@ void ff_registry_count_reference(const FfNode *node, int by)
     if (node->reference != FF_REFERENCE_HELD)
         return;
     directory->n_held += (guint)by;
+    if (node->use != FF_USE_OPENED)
+        directory->n_held_unopened += (guint)by;
     directory->latest_held = MAX(directory->latest_held, node->reference_since);
 }
 
@@ -408,11 +410,24 @@ static void emit_renamed(FfRegistry *registry, FfNode *node, FfNode *old_parent,
                                            .old_name = old_name});
 }
 
+/*
+ * That it is busy was said of its directory, which is blind to it; the one it comes into is
+ * watched.
+ */
+static void end_busy(FfRegistry *registry, FfNode *node)
+{
+    if (!node->busy)
+        return;
+    ff_registry_set_busy(registry, node, FALSE);
+    ff_registry_note_closed(registry, node);
+}
+
 static void move(FfRegistry *registry, FfNode *node, FfPlace to, guint64 cookie)
 {
     FfNode *old_parent = node->parent;
     g_autofree char *old_name = g_strdup(node->name);
 
+    end_busy(registry, node);
     detach(registry, node);
     attach(registry, node, to.directory, to.name, cookie);
     emit_renamed(registry, node, old_parent, old_name);
@@ -422,6 +437,8 @@ static void exchange(FfRegistry *registry, FfPlace from, FfPlace to, FfNode *nod
 {
     guint64 cookie = node->cookie, target_cookie = target->cookie;
 
+    end_busy(registry, node);
+    end_busy(registry, target);
     detach(registry, node);
     detach(registry, target);
     attach(registry, node, to.directory, to.name, target_cookie);

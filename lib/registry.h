@@ -198,7 +198,8 @@ void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean w
 
 /*
  * May reports of this directory be suspended? Only while no FIFO in it can be opened without a
- * LOOKUP, and none was so recently found to be held that its opener may not have been reported yet:
+ * LOOKUP; nor while one is held that was never opened, as by a bind mount or an O_PATH handle,
+ * through which it can be; nor when one was so recently found to be held that its opener may not have been reported yet:
  * a process that has walked the path, and is about to open, looks like one that does stat().
  */
 gboolean ff_registry_may_go_blind(const FfRegistry *registry, const FfNode *directory);

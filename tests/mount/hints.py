@@ -7,10 +7,13 @@ themselves: do not run others beside them.
 
 import collections
 import contextlib
+import mmap
 import os
 import random
 import signal
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -383,6 +386,147 @@ class NewDirectories(LifetimeTestCase):
 
         self.assertEqual(made, 100)
         self.expect(*(is_gone(f'x/deep/{number}/a', used) for number in range(100)))
+
+
+class Turn:
+    """A number that processes share: each waits, with hardly any sleep, for its turn."""
+
+    def __init__(self):
+        self._memory = mmap.mmap(-1, mmap.PAGESIZE)
+        self._number = memoryview(self._memory).cast('q')
+        self._number[0] = -1
+
+    def give(self, number):
+        self._number[0] = number
+
+    def await_(self, number, sleep=0):
+        while self._number[0] < number:
+            if sleep:
+                time.sleep(sleep)
+
+
+class Renames(LifetimeTestCase):
+    """A FIFO keeps its use, and nobody hangs, whatever is renamed meanwhile."""
+
+    ROUNDS = 300
+
+    def test_open_just_before_a_rename_is_noticed(self):
+        """It is reported under a name that the daemon has already taken away."""
+        directory = self.mount('lifetime=use,linger=1s')
+        turn = Turn()
+
+        def open_each():
+            opened = []
+            for number in range(self.ROUNDS):
+                delay = random.randrange(60)
+                turn.await_(number)
+                for _ in range(delay):
+                    pass
+                if attempt(use, f'{directory}/a{number}') is None:
+                    opened.append(f'b{number}')
+            return opened
+
+        opener = self.spawn(open_each)
+        for number in range(self.ROUNDS):
+            os.mkfifo(f'{directory}/a{number}')
+            pass_time(0.001)
+            turn.give(number)
+            os.rename(f'{directory}/a{number}', f'{directory}/b{number}')
+        opened = opener.result()
+        done = now()
+        self.assertTrue(opened)
+
+        self.expect(*(is_gone(name, done, 1.0) for name in opened))
+
+    def test_busy_fifo_is_noticed_where_it_goes(self):
+        directory = self.mount('lifetime=use,linger=1s')
+        os.mkdir(directory + '/hot')
+        os.mkdir(directory + '/other')
+        os.mkfifo(directory + '/hot/a')
+        self.spawn(use_for, directory + '/hot/a', 0.4).result()
+        os.rename(directory + '/hot/a', directory + '/other/a')
+        os.rmdir(directory + '/hot')
+
+        for _ in range(8):
+            used = timed(use, directory + '/other/a')
+            pass_time(0.5)
+        self.expect(goes('other/a', used, 1.0))
+
+    def test_fifo_renamed_soon_after_its_open_lingers_from_its_close(self):
+        """However soon: a probe has found it held by then, or just now, or has not."""
+        directory = self.mount('lifetime=use,linger=2s')
+        opened, after = {}, 0
+
+        for milliseconds in (90, 105, 115, 130, 160):
+            os.mkfifo(f'{directory}/a{milliseconds}')
+            opened[milliseconds] = self.open(f'{directory}/a{milliseconds}', os.O_RDWR)
+        for milliseconds in opened:
+            pass_time((milliseconds - after) / 1000)
+            after = milliseconds
+            os.rename(f'{directory}/a{milliseconds}', f'{directory}/b{milliseconds}')
+        pass_time(1)
+        self.expect(*(goes(f'b{milliseconds}', timed(self.close, descriptor), 2.0)
+                      for milliseconds, descriptor in opened.items()))
+
+    def test_use_through_a_handle_in_a_directory_that_rests_is_noticed(self):
+        directory = self.mount('lifetime=use')
+        os.mkfifo(directory + '/a')
+        handle = self.open(directory + '/a', os.O_PATH)
+        pass_time(1.5)
+        use(f'/proc/self/fd/{handle}')
+        self.expect(is_gone('a', timed(self.close, handle)))
+
+    def test_use_through_a_bind_mount_in_a_directory_that_rests_is_noticed(self):
+        directory = self.mount('lifetime=use')
+        os.mkfifo(directory + '/a')
+        with tempfile.NamedTemporaryFile() as target:
+            subprocess.run(['mount', '--bind', directory + '/a', target.name], check=True)
+            try:
+                pass_time(1.5)
+                use(target.name)
+            finally:
+                subprocess.run(['umount', target.name], check=True)
+            self.expect(is_gone('a', now()))
+
+    def test_directory_moves_while_its_first_fifo_comes(self):
+        """The watch is added along a path that no longer is; nobody may be waited for there."""
+        directory = self.mount()
+        levels = [directory + '/x' * depth for depth in range(1, 13)]
+        deep = levels[-1]
+        os.makedirs(deep)
+        rounds = 3 * self.ROUNDS
+        turn, done = Turn(), [Turn() for _ in range(3)]
+
+        def in_turn(mine, longest_delay, act):
+            for number in range(rounds):
+                delay = random.randrange(longest_delay + 1)
+                turn.await_(number, 50e-6)
+                for _ in range(delay):
+                    pass
+                act(number)
+                mine.give(number)
+
+        handles = {}
+        for number in range(rounds):
+            os.makedirs(f'{deep}/p{number}/m/d')
+            os.mkdir(f'{deep}/q{number}')
+            os.mkfifo(f'{deep}/q{number}/z')
+            handles[number] = self.open(f'{deep}/p{number}/m/d', os.O_PATH | os.O_DIRECTORY)
+        acts = ((0, lambda number: os.mkfifo('f', dir_fd=handles[number])),
+                (3000, lambda number: os.rename(f'p{number}/m', f'q{number}/m',
+                                                src_dir_fd=top, dst_dir_fd=top)),
+                (6000, lambda number: os.mkfifo(f'p{number}/g', dir_fd=top)))
+        top = self.open(deep, os.O_PATH | os.O_DIRECTORY)
+        children = [self.spawn(in_turn, turn_done, *act) for turn_done, act in zip(done, acts)]
+        for number in range(rounds):
+            for level in levels:        # attributes that are out of date make the walk slow
+                os.mkdir(level + '/t')
+                os.rmdir(level + '/t')
+            turn.give(number)
+            for each in done:
+                each.await_(number, 100e-6)
+        for child in children:
+            child.result()
 
 
 class Crowds(LifetimeTestCase):

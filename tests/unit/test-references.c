@@ -144,6 +144,48 @@ static void end_of_a_doubted_use_is_when_the_kernel_forgets(void **state)
     assert_int_equal(fixture->fifo->last_used, START + 5 * SEC + 200 * MS);
 }
 
+static void open_fifo_that_was_just_probed_is_doubted_and_probed_again(void **state)
+{
+    Fixture *fixture = *state;
+
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    ff_registry_note_opened(fixture->registry, fixture->fifo);
+    probe(fixture, TRUE);
+    test_clock_advance(10 * MS);
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    assert_true(fixture->fifo->probe_wanted);
+    test_clock_advance(60 * MS);
+    ff_registry_forget(fixture->registry, fixture->fifo, 2);
+    assert_int_equal(fixture->fifo->last_used, START + 70 * MS);
+}
+
+static void renamed_fifo_is_busy_no_longer_and_used_until_then(void **state)
+{
+    Fixture *fixture = *state;
+    FfNode *other = make_directory(fixture->registry, fixture->root, "d");
+
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    ff_registry_note_opened(fixture->registry, fixture->fifo);
+    ff_registry_set_busy(fixture->registry, fixture->fifo, TRUE);
+    test_clock_advance(SEC);
+    ff_registry_rename(fixture->registry, (FfPlace){fixture->root, "fifo"}, (FfPlace){other, "f"},
+                       0, &ROOT);
+    assert_false(fixture->fifo->busy);
+    assert_int_equal(fixture->fifo->last_used, START + SEC);
+    assert_int_equal(fixture->root->directory->n_quiet_cached, 0);
+    assert_int_equal(other->directory->n_quiet_cached, 1);
+}
+
+static void directory_does_not_go_blind_while_one_is_held_that_was_never_opened(void **state)
+{
+    Fixture *fixture = *state;
+
+    hold(fixture, SEC);
+    assert_false(ff_registry_may_go_blind(fixture->registry, fixture->root));
+    ff_registry_note_opened(fixture->registry, fixture->fifo);
+    assert_true(ff_registry_may_go_blind(fixture->registry, fixture->root));
+}
+
 static void removed_node_lives_until_the_kernel_forgets_it(void **state)
 {
     Fixture *fixture = *state;
@@ -302,6 +344,9 @@ int main(void)
         TEST(rename_during_a_probe_makes_it_mean_nothing),
         TEST(later_opener_of_a_held_fifo_puts_it_in_doubt_but_dates_its_use),
         TEST(end_of_a_doubted_use_is_when_the_kernel_forgets),
+        TEST(open_fifo_that_was_just_probed_is_doubted_and_probed_again),
+        TEST(renamed_fifo_is_busy_no_longer_and_used_until_then),
+        TEST(directory_does_not_go_blind_while_one_is_held_that_was_never_opened),
         TEST(removed_node_lives_until_the_kernel_forgets_it),
         TEST(close_without_an_open_is_somebody_elses),
         TEST(lost_reports_count_as_use_of_what_is_cached),

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A walk on our own mount, by a thread that must not wait for the lock of any directory.
+ *
+ * A name that is not in the dentry cache is looked up under the lock of its directory, and who has
+ * that lock may be a process whose request is kept back for this very thread. So only what is
+ * cached is walked. Where a request for a directory is under way, that directory is cached, and so
+ * are those above it; but what they are called may change at any moment.
+ */
+#pragma once
+
+/**
+ * ff_walk_cached() - open a directory
+ * @mountpoint: absolute
+ * @path:       from there, without "." and ".."; "" for the mount's root
+ *
+ * Return: an O_PATH descriptor or -errno; -EAGAIN where the path leads nowhere now, or is not
+ * cached; -EXDEV where another mount lies on it.
+ */
+int ff_walk_cached(const char *mountpoint, const char *path);
