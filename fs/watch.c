@@ -368,7 +368,7 @@ static gboolean on_rest_timer(gpointer data)
     if (directory->directory->n_quiet_cached > 0)
         probe_quiet(watch, watched, directory, now - REST_AFTER);
     else if (now - watched->touched >= REST_INTERVAL_MS * G_TIME_SPAN_MILLISECOND &&
-             ff_registry_may_go_blind(watch->registry, directory))
+             ff_registry_may_rest(watch->registry, directory))
         go_blind(watch, watched, directory);
     return G_SOURCE_CONTINUE;
 }
@@ -440,7 +440,7 @@ static void set_busy(FfWatch *watch, const Watched *watched, gboolean busy)
 static void cool(FfWatch *watch, Watched *watched, FfNode *directory, gint64 now)
 {
     set_busy(watch, watched, TRUE);
-    if (ff_registry_may_go_blind(watch->registry, directory)) {
+    if (ff_registry_may_pause(watch->registry, directory)) {
         go_blind(watch, watched, directory);
         set_timer(watch, watched->id, BUSY_TIME_MS, on_busy_timer);
         return;

@@ -18,10 +18,17 @@
 
 /*
  * A stat() holds a reference for microseconds, and a probe may meet it. What was held for less than
- * this was not in use: neither was it opened (an open is reported, as no directory goes blind
+ * this was not in use: neither was it opened (an open is reported, as no directory rests
  * meanwhile) nor did anybody wait for long.
  */
 #define SHORTEST_USE (50 * FF_MILLISECOND)
+
+/*
+ * From the end of its path walk to the open itself a process needs some microseconds, if it is let
+ * run. Reports that come thick and fast cannot be borne for longer: at a million a second the
+ * kernel's queue of 16384 is soon full, and then every cached FIFO counts as used.
+ */
+#define WALK_TO_OPEN (1 * FF_MILLISECOND)
 
 static void set_reference(FfRegistry *registry, FfNode *node, FfReference reference)
 {
@@ -142,11 +149,21 @@ void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean w
     directory->directory->watched = watched;
 }
 
-gboolean ff_registry_may_go_blind(const FfRegistry *registry, const FfNode *directory)
+static gboolean is_settled(const FfRegistry *registry, const FfNode *directory, gint64 since)
 {
     return directory->directory->n_quiet_cached == 0 &&
-           directory->directory->n_held_unopened == 0 &&
-           ff_registry_now(registry) - directory->directory->latest_held >= SHORTEST_USE;
+           ff_registry_now(registry) - directory->directory->latest_held >= since;
+}
+
+gboolean ff_registry_may_pause(const FfRegistry *registry, const FfNode *directory)
+{
+    return is_settled(registry, directory, WALK_TO_OPEN);
+}
+
+gboolean ff_registry_may_rest(const FfRegistry *registry, const FfNode *directory)
+{
+    return directory->directory->n_held_unopened == 0 &&
+           is_settled(registry, directory, SHORTEST_USE);
 }
 
 void ff_registry_set_blind(FfRegistry *registry, FfNode *directory, gboolean blind)

@@ -197,12 +197,18 @@ void ff_registry_notes_lost(FfRegistry *registry);
 void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean watched);
 
 /*
- * May reports of this directory be suspended? Only while no FIFO in it can be opened without a
- * LOOKUP; nor while one is held that was never opened, as by a bind mount or an O_PATH handle,
- * through which it can be; nor when one was so recently found to be held that its opener may not have been reported yet:
- * a process that has walked the path, and is about to open, looks like one that does stat().
+ * May reports of this directory be suspended for a fraction of a second? Only while no FIFO in it
+ * can be opened without a LOOKUP, and none was just now found to be held: its opener, who has walked
+ * the path, may not have been reported yet.
  */
-gboolean ff_registry_may_go_blind(const FfRegistry *registry, const FfNode *directory);
+gboolean ff_registry_may_pause(const FfRegistry *registry, const FfNode *directory);
+
+/*
+ * May they be suspended for as long as nothing happens in it? Then, besides, none may be held that
+ * was never opened, as by a bind mount or an O_PATH handle, through which it can be; and time enough
+ * must have passed for an opener who was not let run.
+ */
+gboolean ff_registry_may_rest(const FfRegistry *registry, const FfNode *directory);
 
 /* Reports of this directory are suspended, or (FALSE) come again. */
 void ff_registry_set_blind(FfRegistry *registry, FfNode *directory, gboolean blind);

@@ -176,14 +176,15 @@ static void renamed_fifo_is_busy_no_longer_and_used_until_then(void **state)
     assert_int_equal(other->directory->n_quiet_cached, 1);
 }
 
-static void directory_does_not_go_blind_while_one_is_held_that_was_never_opened(void **state)
+static void directory_does_not_rest_while_one_is_held_that_was_never_opened(void **state)
 {
     Fixture *fixture = *state;
 
     hold(fixture, SEC);
-    assert_false(ff_registry_may_go_blind(fixture->registry, fixture->root));
+    assert_true(ff_registry_may_pause(fixture->registry, fixture->root));
+    assert_false(ff_registry_may_rest(fixture->registry, fixture->root));
     ff_registry_note_opened(fixture->registry, fixture->fifo);
-    assert_true(ff_registry_may_go_blind(fixture->registry, fixture->root));
+    assert_true(ff_registry_may_rest(fixture->registry, fixture->root));
 }
 
 static void removed_node_lives_until_the_kernel_forgets_it(void **state)
@@ -245,20 +246,24 @@ static void cached_names_are_counted_for_their_directory(void **state)
     assert_int_equal(other->directory->n_held, 0);
 }
 
-static void directory_goes_blind_only_when_no_opener_can_be_on_his_way(void **state)
+static void reports_are_suspended_only_when_no_opener_can_be_on_his_way(void **state)
 {
     Fixture *fixture = *state;
 
+    ff_registry_note_opened(fixture->registry, fixture->fifo);
     ff_registry_add_lookup(fixture->registry, fixture->fifo);
     test_clock_advance(SEC);
-    assert_false(ff_registry_may_go_blind(fixture->registry, fixture->root));
+    assert_false(ff_registry_may_pause(fixture->registry, fixture->root));
+    assert_false(ff_registry_may_rest(fixture->registry, fixture->root));
     probe(fixture, TRUE);
-    test_clock_advance(SEC / 1000);
-    assert_false(ff_registry_may_go_blind(fixture->registry, fixture->root));
+    assert_false(ff_registry_may_pause(fixture->registry, fixture->root));
+    test_clock_advance(MS);
+    assert_true(ff_registry_may_pause(fixture->registry, fixture->root));
+    assert_false(ff_registry_may_rest(fixture->registry, fixture->root));
     ff_registry_forget(fixture->registry, fixture->fifo, 1);
-    assert_false(ff_registry_may_go_blind(fixture->registry, fixture->root));
-    test_clock_advance(SEC);
-    assert_true(ff_registry_may_go_blind(fixture->registry, fixture->root));
+    assert_false(ff_registry_may_rest(fixture->registry, fixture->root));
+    test_clock_advance(50 * MS);
+    assert_true(ff_registry_may_rest(fixture->registry, fixture->root));
 }
 
 static void quiet_names_are_probed_piece_by_piece(void **state)
@@ -346,12 +351,12 @@ int main(void)
         TEST(end_of_a_doubted_use_is_when_the_kernel_forgets),
         TEST(open_fifo_that_was_just_probed_is_doubted_and_probed_again),
         TEST(renamed_fifo_is_busy_no_longer_and_used_until_then),
-        TEST(directory_does_not_go_blind_while_one_is_held_that_was_never_opened),
+        TEST(directory_does_not_rest_while_one_is_held_that_was_never_opened),
         TEST(removed_node_lives_until_the_kernel_forgets_it),
         TEST(close_without_an_open_is_somebody_elses),
         TEST(lost_reports_count_as_use_of_what_is_cached),
         TEST(cached_names_are_counted_for_their_directory),
-        TEST(directory_goes_blind_only_when_no_opener_can_be_on_his_way),
+        TEST(reports_are_suspended_only_when_no_opener_can_be_on_his_way),
         TEST(quiet_names_are_probed_piece_by_piece),
         TEST(end_of_a_process_is_told_of_what_it_created),
         TEST(end_of_a_session_leader_ends_the_session),
