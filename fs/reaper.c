@@ -127,6 +127,8 @@ static void probe(FfReaper *reaper, const Errand *errand)
     g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(reaper->registry);
     FfNode *node = ff_registry_find(reaper->registry, errand->id);
 
+    /* There may be many probes in a row, and the queue of reports has an end. */
+    ff_watch_catch_up(reaper->watch);
     if (node != NULL && ff_node_is_linked(node))
         ff_registry_end_probe(reaper->registry, node, errand->serial, held);
 }

@@ -23,13 +23,6 @@
  */
 #define SHORTEST_USE (50 * FF_MILLISECOND)
 
-/*
- * From the end of its path walk to the open itself a process needs some microseconds, if it is let
- * run. Reports that come thick and fast cannot be borne for longer: at a million a second the
- * kernel's queue of 16384 is soon full, and then every cached FIFO counts as used.
- */
-#define WALK_TO_OPEN (1 * FF_MILLISECOND)
-
 static void set_reference(FfRegistry *registry, FfNode *node, FfReference reference)
 {
     ff_registry_count_reference(node, -1);
@@ -149,21 +142,16 @@ void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean w
     directory->directory->watched = watched;
 }
 
-static gboolean is_settled(const FfRegistry *registry, const FfNode *directory, gint64 since)
-{
-    return directory->directory->n_quiet_cached == 0 &&
-           ff_registry_now(registry) - directory->directory->latest_held >= since;
-}
-
 gboolean ff_registry_may_pause(const FfRegistry *registry, const FfNode *directory)
 {
-    return is_settled(registry, directory, WALK_TO_OPEN);
+    return directory->directory->n_quiet_cached == 0;
 }
 
 gboolean ff_registry_may_rest(const FfRegistry *registry, const FfNode *directory)
 {
-    return directory->directory->n_held_unopened == 0 &&
-           is_settled(registry, directory, SHORTEST_USE);
+    return ff_registry_may_pause(registry, directory) &&
+           directory->directory->n_held_unopened == 0 &&
+           ff_registry_now(registry) - directory->directory->latest_held >= SHORTEST_USE;
 }
 
 void ff_registry_set_blind(FfRegistry *registry, FfNode *directory, gboolean blind)

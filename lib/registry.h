@@ -198,8 +198,7 @@ void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean w
 
 /*
  * May reports of this directory be suspended for a fraction of a second? Only while no FIFO in it
- * can be opened without a LOOKUP, and none was just now found to be held: its opener, who has walked
- * the path, may not have been reported yet.
+ * can be opened without a LOOKUP.
  */
 gboolean ff_registry_may_pause(const FfRegistry *registry, const FfNode *directory);
 
