@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,13 +23,15 @@ typedef struct {
     const char *name;
     /* Make the content ready to be read from its start. */
     void (*open)(Handle *handle, fuse_req_t req);
-    /* Append the next content until the buffer has as many bytes, or to the end. */
+    /* Append the next content until the buffer has as many bytes, or to the end. NULL for a stream. */
     void (*fill)(Handle *handle, FfDaemon *daemon, size_t enough);
 } ControlFile;
 
 struct Handle {
     const ControlFile *file;
     FfPipesReader *pipes;
+    /* It has no end and no offsets; what is below is not for it. */
+    FfStream *stream;
     /* What was made and not read yet, and the offset at which it begins. */
     GString *content;
     off_t offset;
@@ -60,16 +63,27 @@ static GArray *groups_of(fuse_req_t req)
     return groups;
 }
 
-static void open_pipes(Handle *handle, fuse_req_t req)
+/* Root and the owner of the mount. */
+static gboolean sees_all(const FfDaemon *daemon, const FfCaller *caller)
 {
-    FfDaemon *daemon = ff_ops_daemon(req);
+    return caller->uid == 0 || caller->uid == ff_registry_options(daemon->registry)->root_uid;
+}
+
+static FfCaller caller_with_groups(fuse_req_t req, const GArray *groups)
+{
     FfCaller caller = ff_ops_caller(req);
-    g_autoptr(GArray) groups = groups_of(req);
 
     caller.groups = (const gid_t *)groups->data;
     caller.n_groups = groups->len;
-    handle->pipes = ff_pipes_reader_new(
-        &caller, caller.uid == ff_registry_options(daemon->registry)->root_uid);
+    return caller;
+}
+
+static void open_pipes(Handle *handle, fuse_req_t req)
+{
+    g_autoptr(GArray) groups = groups_of(req);
+    FfCaller caller = caller_with_groups(req, groups);
+
+    handle->pipes = ff_pipes_reader_new(&caller, sees_all(ff_ops_daemon(req), &caller));
 }
 
 static void fill_pipes(Handle *handle, FfDaemon *daemon, size_t enough)
@@ -79,6 +93,15 @@ static void fill_pipes(Handle *handle, FfDaemon *daemon, size_t enough)
     if (handle->offset == 0 && handle->content->len == 0)
         ff_pipes_reader_rewind(handle->pipes);
     ff_pipes_reader_fill(handle->pipes, daemon->registry, handle->content, enough);
+}
+
+static void open_events(Handle *handle, fuse_req_t req)
+{
+    FfDaemon *daemon = ff_ops_daemon(req);
+    g_autoptr(GArray) groups = groups_of(req);
+    FfCaller caller = caller_with_groups(req, groups);
+
+    handle->stream = ff_stream_open(daemon->streams, &caller, sees_all(daemon, &caller));
 }
 
 static void open_config(Handle *handle, fuse_req_t req)
@@ -97,6 +120,7 @@ static void fill_config(Handle *handle, FfDaemon *daemon, size_t enough)
 
 static const ControlFile files[] = {
     {"config", open_config, fill_config},
+    {"events", open_events, NULL},
     {"pipes", open_pipes, fill_pipes},
 };
 
@@ -165,6 +189,7 @@ static void handle_free(gpointer data)
     Handle *handle = data;
 
     ff_pipes_reader_free(handle->pipes);
+    g_clear_pointer(&handle->stream, ff_stream_close);
     g_string_free(handle->content, TRUE);
     g_free(handle);
 }
@@ -195,6 +220,7 @@ void ff_control_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
     fi->fh = (uintptr_t)handle;
     /* The size is not known before it is read. */
     fi->direct_io = 1;
+    fi->nonseekable = handle->stream != NULL;
     if (fuse_reply_open(req, fi) < 0)
         g_hash_table_remove(daemon->handles, handle);
 }
@@ -205,6 +231,10 @@ void ff_control_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
     Handle *handle = (Handle *)(uintptr_t)fi->fh;
     size_t length;
 
+    if (handle->stream != NULL) {
+        ff_stream_read(handle->stream, req, MIN(size, PIECE_BYTES), (fi->flags & O_NONBLOCK) == 0);
+        return;
+    }
     if (offset == 0 && handle->offset != 0) {
         g_string_truncate(handle->content, 0);
         handle->offset = 0;
@@ -230,4 +260,17 @@ void ff_control_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi
 
     g_hash_table_remove(daemon->handles, (Handle *)(uintptr_t)fi->fh);
     fuse_reply_err(req, 0);
+}
+
+void ff_control_poll(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi,
+                     struct fuse_pollhandle *poll_handle)
+{
+    Handle *handle = (Handle *)(uintptr_t)fi->fh;
+
+    if (handle->stream != NULL) {
+        ff_stream_poll(handle->stream, req, poll_handle);
+        return;
+    }
+    g_clear_pointer(&poll_handle, fuse_pollhandle_destroy);
+    fuse_reply_poll(req, POLLIN | POLLRDNORM);
 }

@@ -36,3 +36,5 @@ void ff_control_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi);
 void ff_control_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
                      struct fuse_file_info *fi);
 void ff_control_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi);
+void ff_control_poll(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi,
+                     struct fuse_pollhandle *poll_handle);

@@ -23,6 +23,7 @@
 #include "reaper.h"
 #include "registry.h"
 #include "retry.h"
+#include "stream.h"
 #include "watch.h"
 
 typedef struct {
@@ -31,6 +32,7 @@ typedef struct {
     FfCreators *creators;
     FfWatch *watch;
     FfReaper *reaper;
+    FfStreams *streams;
     /* Under the registry lock. */
     FfRetries *retries;
     struct fuse_session *session;

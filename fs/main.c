@@ -85,6 +85,7 @@ static gboolean build(Life *life, GError **error)
     if (daemon->watch == NULL)
         return system_failure(error, "an inotify instance");
     daemon->reaper = ff_reaper_new(daemon->registry, daemon->watch, NULL);
+    daemon->streams = ff_streams_new(daemon->registry, NULL);
     daemon->creators = ff_creators_new(daemon->registry, NULL);
     if (daemon->creators == NULL)
         return system_failure(error, "an epoll instance");
@@ -124,6 +125,7 @@ static void take_apart(Life *life)
     ff_session_free(life->session);
     ff_creators_free(life->daemon.creators);
     ff_reaper_free(life->daemon.reaper);
+    ff_streams_free(life->daemon.streams);
     ff_retries_free(life->daemon.retries);
     g_clear_pointer(&life->daemon.handles, g_hash_table_unref);
     ff_registry_free(life->daemon.registry);

@@ -31,7 +31,7 @@ void ff_op_getattr(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
         ff_control_stat(daemon, id, &st);
         r = 0;
     } else {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+        g_autoptr(FfRegistryLocker) locker = ff_ops_lock(req);
         FfNode *node = ff_registry_find(daemon->registry, id);
 
         if (node != NULL) {
@@ -68,7 +68,7 @@ void ff_op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *attr, int to_set,
     if (ff_control_owns(id)) {
         r = -EPERM;
     } else {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+        g_autoptr(FfRegistryLocker) locker = ff_ops_lock(req);
         FfNode *node = ff_registry_find(daemon->registry, id);
         FfAttributes wanted = wanted_attributes(attr, to_set,
                                                 ff_registry_realtime(daemon->registry));
@@ -93,7 +93,7 @@ void ff_op_statfs(fuse_req_t req, fuse_ino_t id)
     };
 
     {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+        g_autoptr(FfRegistryLocker) locker = ff_ops_lock(req);
 
         /* One more for the root. */
         st.f_files = FREE_INODES + ff_registry_n_fifos(daemon->registry) +

@@ -93,7 +93,7 @@ static void serve(gpointer data)
     int r;
 
     {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+        g_autoptr(FfRegistryLocker) locker = ff_ops_lock(request->req);
 
         r = may_go_on(request, daemon) ? request->carry_out(request, daemon, &entry) : KEPT_BACK;
         /* From here on it is the watch thread's, and may be gone once the lock is released. */
@@ -109,7 +109,7 @@ void ff_op_forget(fuse_req_t req, fuse_ino_t id, uint64_t n)
     FfDaemon *daemon = ff_ops_daemon(req);
 
     {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+        g_autoptr(FfRegistryLocker) locker = ff_ops_lock(req);
 
         ff_watch_catch_up(daemon->watch);
         ff_ops_forget(daemon, id, n);
@@ -122,7 +122,7 @@ void ff_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *f
     FfDaemon *daemon = ff_ops_daemon(req);
 
     {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+        g_autoptr(FfRegistryLocker) locker = ff_ops_lock(req);
 
         ff_watch_catch_up(daemon->watch);
         for (size_t i = 0; i < count; i++)
@@ -283,7 +283,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, Rem
     int r = -EPERM;
 
     if (!ff_ops_is_reserved(parent, name)) {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+        g_autoptr(FfRegistryLocker) locker = ff_ops_lock(req);
         FfNode *directory = ff_registry_find(daemon->registry, parent);
 
         ff_watch_catch_up(daemon->watch);

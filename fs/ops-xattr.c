@@ -59,7 +59,7 @@ void ff_op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t size
         return;
     }
     if (!ff_control_owns(id)) {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+        g_autoptr(FfRegistryLocker) locker = ff_ops_lock(req);
         const FfNode *node = ff_registry_find(daemon->registry, id);
 
         value = node == NULL ? NULL : value_of(node, key);
@@ -97,7 +97,7 @@ static void change(fuse_req_t req, fuse_ino_t id, const char *name, const char *
     int r;
 
     {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+        g_autoptr(FfRegistryLocker) locker = ff_ops_lock(req);
         FfNode *node = ff_control_owns(id) ? NULL : ff_registry_find(daemon->registry, id);
 
         r = check_change(&caller, node, key, flags);
@@ -136,7 +136,7 @@ void ff_op_listxattr(fuse_req_t req, fuse_ino_t id, size_t size)
     g_autoptr(GString) names = g_string_new(NULL);
 
     if (!ff_control_owns(id)) {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+        g_autoptr(FfRegistryLocker) locker = ff_ops_lock(req);
         const FfNode *node = ff_registry_find(daemon->registry, id);
 
         for (const char *const *key = ff_policy_keys; *key != NULL; key++)

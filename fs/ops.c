@@ -18,6 +18,14 @@ FfCaller ff_ops_caller(fuse_req_t req)
     return (FfCaller){.uid = context->uid, .gid = context->gid};
 }
 
+FfRegistryLocker *ff_ops_lock(fuse_req_t req)
+{
+    const struct fuse_ctx *context = fuse_req_ctx(req);
+
+    return ff_registry_locker_new_for(ff_ops_daemon(req)->registry,
+                                      (FfActor){context->pid, context->uid});
+}
+
 gboolean ff_ops_is_reserved(guint64 parent, const char *name)
 {
     return ff_control_owns(parent) ||
@@ -91,4 +99,5 @@ const struct fuse_lowlevel_ops ff_ops = {
     .open = ff_control_open,
     .read = ff_control_read,
     .release = ff_control_release,
+    .poll = ff_control_poll,
 };

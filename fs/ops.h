@@ -21,6 +21,9 @@ FfDaemon *ff_ops_daemon(fuse_req_t req);
 /* The process behind a request, without its supplementary groups. */
 FfCaller ff_ops_caller(fuse_req_t req);
 
+/* Lock the registry for changes that the process behind the request wants. */
+FfRegistryLocker *ff_ops_lock(fuse_req_t req);
+
 /* Is this name of the root, or anything in this directory, the control directory's? */
 gboolean ff_ops_is_reserved(guint64 parent, const char *name);
 

@@ -39,3 +39,25 @@ gboolean ff_access_may_list(const FfCaller *caller, const FfNode *directory)
 
     return caller->uid == 0 || (class_bits(caller, directory) & read_and_search) == read_and_search;
 }
+
+gboolean ff_access_may_reach(const FfCaller *caller, const FfNode *directory)
+{
+    for (; directory != NULL; directory = directory->parent)
+        if (!ff_access_may_list(caller, directory))
+            return FALSE;
+    return TRUE;
+}
+
+FfCaller ff_caller_copy(const FfCaller *caller)
+{
+    FfCaller copy = *caller;
+
+    copy.groups = g_memdup2(caller->groups, caller->n_groups * sizeof *caller->groups);
+    return copy;
+}
+
+void ff_caller_clear(FfCaller *caller)
+{
+    g_free((gid_t *)caller->groups);
+    *caller = (FfCaller){0};
+}

@@ -29,6 +29,13 @@ gboolean ff_access_owns(const FfCaller *caller, const FfNode *node);
  */
 gboolean ff_access_may_remove(const FfCaller *caller, const FfNode *directory, const FfNode *node);
 
+/* The same caller with supplementary groups of its own, to be given back with ff_caller_clear(). */
+FfCaller ff_caller_copy(const FfCaller *caller);
+void ff_caller_clear(FfCaller *caller);
+
+/* May the caller come to this directory and list it? Its ancestors are asked as well. */
+gboolean ff_access_may_reach(const FfCaller *caller, const FfNode *directory);
+
 /*
  * May the caller read the names in this directory and look at what they name? Its ancestors are not
  * asked.

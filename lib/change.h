@@ -9,6 +9,7 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/types.h>
 
 #include "lifetime.h"
 
@@ -31,9 +32,16 @@ typedef enum {
     FF_CHANGE_CREATOR_ENDED,
 } FfChangeKind;
 
+/* The process on whose behalf something is changed; pid 0 is the daemon itself. */
+typedef struct {
+    pid_t pid;
+    uid_t uid;
+} FfActor;
+
 typedef struct {
     FfChangeKind kind;
     FfNode *node;
+    FfActor actor;
     FfNode *old_parent;
     const char *old_name;
     FfReason reason;

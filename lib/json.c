@@ -43,6 +43,16 @@ void ff_json_append_base64(GString *out, const char *bytes)
     g_string_append_c(out, '"');
 }
 
+void ff_json_append_path(GString *out, const char *key, const char *path)
+{
+    g_string_append_printf(out, "\"%s\":", key);
+    ff_json_append_string(out, path);
+    if (!g_utf8_validate(path, -1, NULL)) {
+        g_string_append_printf(out, ",\"%s_b64\":", key);
+        ff_json_append_base64(out, path);
+    }
+}
+
 void ff_json_append_seconds(GString *out, gint64 usec)
 {
     g_string_append_printf(out, "%" G_GINT64_FORMAT, usec / FF_SECOND);

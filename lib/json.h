@@ -20,6 +20,9 @@ void ff_json_append_string(GString *out, const char *bytes);
 /* A quoted string of the bytes in base64. */
 void ff_json_append_base64(GString *out, const char *bytes);
 
+/* "KEY":"PATH", and "KEY_b64" besides where the bytes of the path are not UTF-8. */
+void ff_json_append_path(GString *out, const char *key, const char *path);
+
 /* Microseconds as a number of seconds, to the microsecond. */
 void ff_json_append_seconds(GString *out, gint64 usec);
 

@@ -12,7 +12,6 @@ typedef struct {
 
 struct FfPipesReader {
     FfCaller caller;
-    gid_t *groups;
     gboolean sees_all;
     /* From the root down to the directory that is being listed; empty at the end of the list. */
     GArray *places;
@@ -30,9 +29,7 @@ FfPipesReader *ff_pipes_reader_new(const FfCaller *caller, gboolean sees_all)
 {
     FfPipesReader *reader = g_new0(FfPipesReader, 1);
 
-    reader->groups = g_memdup2(caller->groups, caller->n_groups * sizeof *caller->groups);
-    reader->caller = *caller;
-    reader->caller.groups = reader->groups;
+    reader->caller = ff_caller_copy(caller);
     reader->sees_all = sees_all;
     reader->places = g_array_new(FALSE, FALSE, sizeof(Place));
     reader->prefix = g_string_new(NULL);
@@ -44,7 +41,7 @@ void ff_pipes_reader_free(FfPipesReader *reader)
 {
     if (reader == NULL)
         return;
-    g_free(reader->groups);
+    ff_caller_clear(&reader->caller);
     g_array_unref(reader->places);
     g_string_free(reader->prefix, TRUE);
     g_free(reader);
@@ -75,12 +72,8 @@ static void append_identity(GString *out, const char *prefix, const FfNode *node
 {
     g_autofree char *path = g_strconcat(prefix, node->name, NULL);
 
-    g_string_append(out, "{\"path\":");
-    ff_json_append_string(out, path);
-    if (!g_utf8_validate(path, -1, NULL)) {
-        g_string_append(out, ",\"path_b64\":");
-        ff_json_append_base64(out, path);
-    }
+    g_string_append_c(out, '{');
+    ff_json_append_path(out, "path", path);
     g_string_append_printf(out,
                            ",\"id\":%" G_GUINT64_FORMAT ",\"mode\":\"%04o\",\"uid\":%u,\"gid\":%u",
                            node->id, node->mode & FF_MODE_BITS, node->uid, node->gid);

@@ -6,6 +6,8 @@
 
 struct FfRegistry {
     GMutex lock;
+    /* For whom whoever has the lock is at work. */
+    FfActor actor;
     FfRegistryOptions options;
     const FfClock *clock;
 

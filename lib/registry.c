@@ -26,7 +26,15 @@ void ff_registry_lock(FfRegistry *registry)
 
 void ff_registry_unlock(FfRegistry *registry)
 {
+    registry->actor = (FfActor){0};
     g_mutex_unlock(&registry->lock);
+}
+
+FfRegistryLocker *ff_registry_locker_new_for(FfRegistry *registry, FfActor actor)
+{
+    ff_registry_lock(registry);
+    registry->actor = actor;
+    return registry;
 }
 
 void ff_registry_listen(FfRegistry *registry, FfChangeListener listener, gpointer data)
@@ -38,10 +46,13 @@ void ff_registry_listen(FfRegistry *registry, FfChangeListener listener, gpointe
 
 void ff_registry_emit(FfRegistry *registry, const FfChange *change)
 {
+    FfChange record = *change;
+
+    record.actor = registry->actor;
     for (guint i = 0; i < registry->listeners->len; i++) {
         const Listening *listening = &g_array_index(registry->listeners, Listening, i);
 
-        listening->listener(change, listening->data);
+        listening->listener(&record, listening->data);
     }
 }
 

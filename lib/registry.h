@@ -54,6 +54,9 @@ static inline FfRegistryLocker *ff_registry_locker_new(FfRegistry *registry)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfRegistryLocker, ff_registry_unlock)
 
+/* The same, for changes that a process has asked for: records name it until the lock is released. */
+FfRegistryLocker *ff_registry_locker_new_for(FfRegistry *registry, FfActor actor);
+
 /* Listeners are told in the order in which they came and stay as long as the registry. */
 void ff_registry_listen(FfRegistry *registry, FfChangeListener listener, gpointer data);
 

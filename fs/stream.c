@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Everything here is under the registry lock but the answers themselves, which go out when it is
+ * released. Requests come and are interrupted in one thread, the request thread, so that between
+ * the two there is no race.
+ */
+#include "stream.h"
+
+#include <errno.h>
+#include <poll.h>
+
+struct FfStreams {
+    FfRegistry *registry;
+    FfEvents *events;
+    GSource *source;
+    /* The set of open streams. */
+    GHashTable *open;
+};
+
+struct FfStream {
+    FfStreams *streams;
+    FfEventsReader *reader;
+    /* Lines of which the beginning may have been read. */
+    GString *content;
+    /* Reads that wait, oldest first. */
+    GQueue waiting;
+    struct fuse_pollhandle *poll;
+};
+
+typedef struct {
+    fuse_req_t req;
+    size_t size;
+} Read;
+
+/* What is to be done once the lock is released. */
+typedef struct {
+    fuse_req_t req;
+    GBytes *bytes;
+    struct fuse_pollhandle *poll;
+} Answer;
+
+typedef struct {
+    GSource source;
+    FfStreams *streams;
+} StreamsSource;
+
+static gboolean has_content(FfStream *stream, size_t enough)
+{
+    if (stream->content->len < enough)
+        ff_events_reader_fill(stream->reader, stream->content, enough);
+    return stream->content->len > 0;
+}
+
+static GBytes *take_content(FfStream *stream, size_t size)
+{
+    size_t length = MIN(size, stream->content->len);
+    GBytes *bytes = g_bytes_new(stream->content->str, length);
+
+    g_string_erase(stream->content, 0, (gssize)length);
+    return bytes;
+}
+
+static void collect(FfStream *stream, GArray *answers)
+{
+    while (!g_queue_is_empty(&stream->waiting)) {
+        Read *first = g_queue_peek_head(&stream->waiting);
+        Answer answer = {.req = first->req};
+
+        if (!has_content(stream, first->size))
+            break;
+        answer.bytes = take_content(stream, first->size);
+        g_array_append_val(answers, answer);
+        g_free(g_queue_pop_head(&stream->waiting));
+    }
+    if (stream->poll != NULL && has_content(stream, 1)) {
+        Answer answer = {.poll = g_steal_pointer(&stream->poll)};
+
+        g_array_append_val(answers, answer);
+    }
+}
+
+static void reply_bytes(fuse_req_t req, GBytes *bytes)
+{
+    size_t length;
+    const char *data = g_bytes_get_data(bytes, &length);
+
+    fuse_reply_buf(req, data, length);
+    g_bytes_unref(bytes);
+}
+
+static void give(const Answer *answer)
+{
+    if (answer->req != NULL)
+        reply_bytes(answer->req, answer->bytes);
+    if (answer->poll == NULL)
+        return;
+    fuse_lowlevel_notify_poll(answer->poll);
+    fuse_pollhandle_destroy(answer->poll);
+}
+
+/* Main thread: something has happened. */
+static gboolean dispatch(GSource *source, GSourceFunc callback, gpointer data)
+{
+    FfStreams *streams = ((StreamsSource *)source)->streams;
+    g_autoptr(GArray) answers = g_array_new(FALSE, FALSE, sizeof(Answer));
+    GHashTableIter iter;
+    gpointer stream;
+
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(streams->registry);
+
+        g_source_set_ready_time(source, -1);
+        g_hash_table_iter_init(&iter, streams->open);
+        while (g_hash_table_iter_next(&iter, &stream, NULL))
+            collect(stream, answers);
+    }
+    for (guint i = 0; i < answers->len; i++)
+        give(&g_array_index(answers, Answer, i));
+    return G_SOURCE_CONTINUE;
+}
+
+static void wake(gpointer data)
+{
+    FfStreams *streams = data;
+
+    if (g_source_get_ready_time(streams->source) != 0)
+        g_source_set_ready_time(streams->source, 0);
+}
+
+FfStreams *ff_streams_new(FfRegistry *registry, GMainContext *context)
+{
+    static GSourceFuncs funcs = {.dispatch = dispatch};
+    FfStreams *streams = g_new0(FfStreams, 1);
+
+    streams->registry = registry;
+    streams->open = g_hash_table_new(NULL, NULL);
+    streams->source = g_source_new(&funcs, sizeof(StreamsSource));
+    ((StreamsSource *)streams->source)->streams = streams;
+    g_source_attach(streams->source, context);
+    streams->events = ff_events_new(registry, wake, streams);
+    return streams;
+}
+
+void ff_streams_free(FfStreams *streams)
+{
+    GHashTableIter iter;
+    gpointer stream;
+
+    if (streams == NULL)
+        return;
+    g_source_destroy(streams->source);
+    g_source_unref(streams->source);
+    g_hash_table_iter_init(&iter, streams->open);
+    while (g_hash_table_iter_next(&iter, &stream, NULL)) {
+        g_hash_table_iter_steal(&iter);
+        ff_stream_close(stream);
+    }
+    g_hash_table_unref(streams->open);
+    ff_events_free(streams->events);
+    g_free(streams);
+}
+
+const FfEvents *ff_streams_events(const FfStreams *streams)
+{
+    return streams->events;
+}
+
+FfStream *ff_stream_open(FfStreams *streams, const FfCaller *caller, gboolean sees_all)
+{
+    FfStream *stream = g_new0(FfStream, 1);
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(streams->registry);
+
+    stream->streams = streams;
+    stream->content = g_string_new(NULL);
+    g_queue_init(&stream->waiting);
+    stream->reader = ff_events_reader_new(streams->events, caller, sees_all);
+    g_hash_table_add(streams->open, stream);
+    return stream;
+}
+
+void ff_stream_close(FfStream *stream)
+{
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(stream->streams->registry);
+
+        g_hash_table_remove(stream->streams->open, stream);
+        ff_events_reader_free(stream->reader);
+    }
+    g_clear_pointer(&stream->poll, fuse_pollhandle_destroy);
+    g_queue_clear_full(&stream->waiting, g_free);
+    g_string_free(stream->content, TRUE);
+    g_free(stream);
+}
+
+/* Take the read out of those that wait. Return: FALSE where it does not, or no longer. */
+static gboolean give_up(FfStream *stream, fuse_req_t req)
+{
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(stream->streams->registry);
+
+    for (GList *link = stream->waiting.head; link != NULL; link = link->next) {
+        if (((Read *)link->data)->req == req) {
+            g_free(link->data);
+            g_queue_delete_link(&stream->waiting, link);
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static void on_interrupted(fuse_req_t req, void *data)
+{
+    if (give_up(data, req))
+        fuse_reply_err(req, EINTR);
+}
+
+/* Return: the bytes, or NULL where there is nothing; the read then waits, if it may. */
+static GBytes *take_or_wait(FfStream *stream, fuse_req_t req, size_t size, gboolean may_wait)
+{
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(stream->streams->registry);
+
+    if (has_content(stream, size))
+        return take_content(stream, size);
+    if (may_wait) {
+        Read *waiting = g_new(Read, 1);
+
+        *waiting = (Read){req, size};
+        g_queue_push_tail(&stream->waiting, waiting);
+    }
+    return NULL;
+}
+
+void ff_stream_read(FfStream *stream, fuse_req_t req, size_t size, gboolean may_wait)
+{
+    GBytes *bytes;
+
+    /* Before it waits: from then on it may be answered, and freed, by the main thread. */
+    if (may_wait)
+        fuse_req_interrupt_func(req, on_interrupted, stream);
+    if (may_wait && fuse_req_interrupted(req)) {
+        fuse_reply_err(req, EINTR);
+        return;
+    }
+    bytes = take_or_wait(stream, req, size, may_wait);
+    if (bytes != NULL)
+        reply_bytes(req, bytes);
+    else if (!may_wait)
+        fuse_reply_err(req, EAGAIN);
+}
+
+void ff_stream_poll(FfStream *stream, fuse_req_t req, struct fuse_pollhandle *handle)
+{
+    gboolean readable;
+
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(stream->streams->registry);
+
+        readable = has_content(stream, 1);
+        if (handle != NULL && !readable) {
+            g_clear_pointer(&stream->poll, fuse_pollhandle_destroy);
+            stream->poll = g_steal_pointer(&handle);
+        }
+    }
+    g_clear_pointer(&handle, fuse_pollhandle_destroy);
+    fuse_reply_poll(req, readable ? POLLIN | POLLRDNORM : 0);
+}

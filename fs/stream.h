@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Open handles of `.fifofs/events`: reads that wait, and polls.
+ *
+ * A read that finds nothing is kept until there is something, in as little as a record each, and is
+ * answered by the main thread. It can be interrupted at any time.
+ */
+#pragma once
+
+#include <fuse_lowlevel.h>
+#include <glib.h>
+
+#include "events.h"
+
+/* All of a mount's. */
+typedef struct FfStreams FfStreams;
+/* One open handle. */
+typedef struct FfStream FfStream;
+
+/* @context: where reads that have waited are answered. */
+FfStreams *ff_streams_new(FfRegistry *registry, GMainContext *context);
+
+/* No stream is open any more, or the session is gone. Accepts NULL. */
+void ff_streams_free(FfStreams *streams);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfStreams, ff_streams_free)
+
+const FfEvents *ff_streams_events(const FfStreams *streams);
+
+FfStream *ff_stream_open(FfStreams *streams, const FfCaller *caller, gboolean sees_all);
+void ff_stream_close(FfStream *stream);
+
+/* Answer the read now or later. @may_wait: else it is answered EAGAIN where there is nothing. */
+void ff_stream_read(FfStream *stream, fuse_req_t req, size_t size, gboolean may_wait);
+
+/* Answer the poll; @handle (nullable) is notified once when there is something to read. */
+void ff_stream_poll(FfStream *stream, fuse_req_t req, struct fuse_pollhandle *handle);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "events.h"
+
+#include <string.h>
+
+#include "duration.h"
+#include "json.h"
+
+/* What is kept for the slowest reader: this many events, and this many bytes of text. */
+#define MOST_EVENTS ((guint64)1 << 17)
+#define MOST_BYTES  ((gsize)32 << 20)
+
+typedef struct {
+    /* What decides who may see it. */
+    guint64 directory;
+    uid_t owner;
+    guint length;
+    char *line;
+} Event;
+
+struct FfEvents {
+    FfRegistry *registry;
+    void (*wake)(gpointer data);
+    gpointer data;
+    guint n_readers;
+    guint64 n_missed;
+
+    /* A ring: the event with number n, from first to next - 1, is at n % MOST_EVENTS. */
+    Event *ring;
+    guint64 first, next;
+    gsize bytes;
+};
+
+struct FfEventsReader {
+    FfEvents *events;
+    FfCaller caller;
+    gboolean sees_all;
+    guint64 next;
+};
+
+static Event *event_at(const FfEvents *events, guint64 number)
+{
+    return &events->ring[number % MOST_EVENTS];
+}
+
+static void drop_first(FfEvents *events)
+{
+    Event *event = event_at(events, events->first);
+
+    events->bytes -= event->length;
+    g_clear_pointer(&event->line, g_free);
+    events->first++;
+}
+
+static void drop_all(FfEvents *events)
+{
+    while (events->first < events->next)
+        drop_first(events);
+    g_clear_pointer(&events->ring, g_free);
+}
+
+/* The name of the event that a change is, or NULL for a change that is none. */
+static const char *event_name(const FfChange *change)
+{
+    const FfNode *node = change->node;
+
+    switch (change->kind) {
+    case FF_CHANGE_CREATOR_ENDED:
+        return NULL;
+    case FF_CHANGE_REFERENCE:
+        /* One that nobody has used yet does not become idle: it is. */
+        return node->reference == FF_REFERENCE_NONE && node->use != FF_USE_NEVER ? "idle" : NULL;
+    default:
+        return ff_change_name(change->kind);
+    }
+}
+
+static void append_path(GString *line, const char *key, const FfNode *directory, const char *name)
+{
+    g_autofree char *prefix = ff_node_path(directory);
+    g_autofree char *path = prefix == NULL || *prefix == '\0'
+                                ? g_strdup(name)
+                                : g_strconcat(prefix, "/", name, NULL);
+
+    g_string_append_c(line, ',');
+    ff_json_append_path(line, key, path);
+}
+
+static void append_place(GString *line, const FfChange *change)
+{
+    const FfNode *node = change->node;
+
+    if (change->kind == FF_CHANGE_REMOVED)
+        append_path(line, "path", change->old_parent, change->old_name);
+    else if (ff_node_is_linked(node) && node->parent != NULL)
+        append_path(line, "path", node->parent, node->name);
+    if (change->kind == FF_CHANGE_RENAMED)
+        append_path(line, "old_path", change->old_parent, change->old_name);
+}
+
+static void append_actor(GString *line, const FfActor *actor)
+{
+    if (actor->pid == 0)
+        g_string_append(line, ",\"pid\":null,\"uid\":null");
+    else
+        g_string_append_printf(line, ",\"pid\":%d,\"uid\":%u", actor->pid, actor->uid);
+}
+
+static char *describe(FfEvents *events, const FfChange *change, const char *name)
+{
+    struct timespec now = ff_registry_realtime(events->registry);
+    GString *line = g_string_new("{\"time\":");
+
+    ff_json_append_seconds(line, now.tv_sec * FF_SECOND + now.tv_nsec / 1000);
+    g_string_append_printf(line, ",\"event\":\"%s\",\"type\":\"%s\",\"id\":%" G_GUINT64_FORMAT,
+                           name, ff_node_is_fifo(change->node) ? "fifo" : "directory",
+                           change->node->id);
+    append_place(line, change);
+    if (change->kind == FF_CHANGE_REMOVED)
+        g_string_append_printf(line, ",\"reason\":\"%s\"", ff_reason_name(change->reason));
+    append_actor(line, &change->actor);
+    g_string_append(line, "}\n");
+    return g_string_free(line, FALSE);
+}
+
+static void append_event(FfEvents *events, const FfChange *change, const char *name)
+{
+    const FfNode *directory = change->kind == FF_CHANGE_REMOVED ? change->old_parent
+                                                                : change->node->parent;
+    Event *event;
+
+    if (events->next - events->first == MOST_EVENTS)
+        drop_first(events);
+    event = event_at(events, events->next++);
+    event->directory = directory == NULL ? 0 : directory->id;
+    event->owner = change->node->uid;
+    event->line = describe(events, change, name);
+    event->length = (guint)strlen(event->line);
+    events->bytes += event->length;
+    while (events->bytes > MOST_BYTES)
+        drop_first(events);
+}
+
+static void on_change(const FfChange *change, gpointer data)
+{
+    FfEvents *events = data;
+    const char *name = events->n_readers == 0 ? NULL : event_name(change);
+
+    if (name == NULL)
+        return;
+    append_event(events, change, name);
+    events->wake(events->data);
+}
+
+FfEvents *ff_events_new(FfRegistry *registry, void (*wake)(gpointer data), gpointer data)
+{
+    FfEvents *events = g_new0(FfEvents, 1);
+
+    events->registry = registry;
+    events->wake = wake;
+    events->data = data;
+    ff_registry_listen(registry, on_change, events);
+    return events;
+}
+
+void ff_events_free(FfEvents *events)
+{
+    if (events == NULL)
+        return;
+    drop_all(events);
+    g_free(events);
+}
+
+guint64 ff_events_n_missed(const FfEvents *events)
+{
+    return events->n_missed;
+}
+
+FfEventsReader *ff_events_reader_new(FfEvents *events, const FfCaller *caller, gboolean sees_all)
+{
+    FfEventsReader *reader = g_new0(FfEventsReader, 1);
+
+    if (events->n_readers++ == 0)
+        events->ring = g_new0(Event, MOST_EVENTS);
+    reader->events = events;
+    reader->caller = ff_caller_copy(caller);
+    reader->sees_all = sees_all;
+    reader->next = events->next;
+    return reader;
+}
+
+void ff_events_reader_free(FfEventsReader *reader)
+{
+    if (--reader->events->n_readers == 0)
+        drop_all(reader->events);
+    ff_caller_clear(&reader->caller);
+    g_free(reader);
+}
+
+static gboolean may_see(const FfEventsReader *reader, const Event *event)
+{
+    const FfNode *directory;
+
+    if (reader->sees_all || event->owner == reader->caller.uid)
+        return TRUE;
+    directory = ff_registry_find(reader->events->registry, event->directory);
+    return directory != NULL && ff_access_may_reach(&reader->caller, directory);
+}
+
+static void tell_missed(FfEventsReader *reader, GString *out)
+{
+    FfEvents *events = reader->events;
+    guint64 missed = events->first - reader->next;
+
+    g_string_append_printf(out, "{\"event\":\"missed\",\"count\":%" G_GUINT64_FORMAT "}\n", missed);
+    events->n_missed += missed;
+    reader->next = events->first;
+}
+
+void ff_events_reader_fill(FfEventsReader *reader, GString *out, gsize enough)
+{
+    const FfEvents *events = reader->events;
+
+    if (reader->next < events->first)
+        tell_missed(reader, out);
+    for (; reader->next < events->next && out->len < enough; reader->next++) {
+        const Event *event = event_at(events, reader->next);
+
+        if (may_see(reader, event))
+            g_string_append_len(out, event->line, event->length);
+    }
+}
