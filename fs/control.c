@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "ops.h"
 #include "pipes-json.h"
 
@@ -104,7 +105,7 @@ static void open_events(Handle *handle, fuse_req_t req)
     handle->stream = ff_stream_open(daemon->streams, &caller, sees_all(daemon, &caller));
 }
 
-static void open_config(Handle *handle, fuse_req_t req)
+static void open_nothing(Handle *handle, fuse_req_t req)
 {
 }
 
@@ -118,9 +119,35 @@ static void fill_config(Handle *handle, FfDaemon *daemon, size_t enough)
     g_string_assign(handle->content, text);
 }
 
+static void append_build(const FfDaemon *daemon, GString *out)
+{
+    ff_metrics_append_head(out, "fifofs_build_info", "gauge", "The version of the daemon.");
+    g_string_append(out, "fifofs_build_info{version=\"" FIFOFS_VERSION "\"} 1\n");
+    ff_metrics_append_head(out, "fifofs_start_time_seconds", "gauge",
+                           "When it was mounted, in seconds since the epoch.");
+    g_string_append_printf(out, "fifofs_start_time_seconds %" G_GINT64_FORMAT "\n",
+                           (gint64)daemon->mounted.tv_sec);
+    ff_metrics_append_head(out, "fifofs_missed_event_lines_total", "counter",
+                           "Lines of events that readers were too slow for.");
+    g_string_append_printf(out, "fifofs_missed_event_lines_total %" G_GUINT64_FORMAT "\n",
+                           ff_events_n_missed(ff_streams_events(daemon->streams)));
+}
+
+static void fill_metrics(Handle *handle, FfDaemon *daemon, size_t enough)
+{
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+
+    if (handle->offset > 0 || handle->content->len > 0)
+        return;
+    append_build(daemon, handle->content);
+    ff_metrics_append(daemon->metrics, handle->content);
+    ff_requests_append(daemon->requests, handle->content);
+}
+
 static const ControlFile files[] = {
-    {"config", open_config, fill_config},
+    {"config", open_nothing, fill_config},
     {"events", open_events, NULL},
+    {"metrics", open_nothing, fill_metrics},
     {"pipes", open_pipes, fill_pipes},
 };
 

@@ -19,9 +19,11 @@
 #include <fuse_lowlevel.h>
 
 #include "creator.h"
+#include "metrics.h"
 #include "options.h"
 #include "reaper.h"
 #include "registry.h"
+#include "requests.h"
 #include "retry.h"
 #include "stream.h"
 #include "watch.h"
@@ -33,6 +35,9 @@ typedef struct {
     FfWatch *watch;
     FfReaper *reaper;
     FfStreams *streams;
+    FfMetrics *metrics;
+    /* Of the request thread alone. */
+    FfRequests *requests;
     /* Under the registry lock. */
     FfRetries *retries;
     struct fuse_session *session;

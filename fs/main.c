@@ -85,11 +85,14 @@ static gboolean build(Life *life, GError **error)
     if (daemon->watch == NULL)
         return system_failure(error, "an inotify instance");
     daemon->reaper = ff_reaper_new(daemon->registry, daemon->watch, NULL);
+    daemon->metrics = ff_metrics_new(daemon->registry);
+    daemon->requests = ff_requests_new();
     daemon->streams = ff_streams_new(daemon->registry, NULL);
     daemon->creators = ff_creators_new(daemon->registry, NULL);
     if (daemon->creators == NULL)
         return system_failure(error, "an epoll instance");
-    life->session = ff_session_new(options, &ff_ops, daemon, on_session_ended, error);
+    life->session = ff_session_new(options, &ff_ops, daemon, daemon->requests, on_session_ended,
+                                   error);
     if (life->session == NULL)
         return FALSE;
     daemon->session = ff_session_fuse(life->session);
@@ -125,6 +128,8 @@ static void take_apart(Life *life)
     ff_session_free(life->session);
     ff_creators_free(life->daemon.creators);
     ff_reaper_free(life->daemon.reaper);
+    ff_metrics_free(life->daemon.metrics);
+    ff_requests_free(life->daemon.requests);
     ff_streams_free(life->daemon.streams);
     ff_retries_free(life->daemon.retries);
     g_clear_pointer(&life->daemon.handles, g_hash_table_unref);

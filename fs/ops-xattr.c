@@ -12,7 +12,6 @@
 #include <sys/xattr.h>
 
 #include "control.h"
-#include "pipes-json.h"
 
 #define PREFIX    "fifofs."
 #define STATE_KEY "state"
@@ -31,7 +30,7 @@ static gboolean has_state(const FfNode *node, const char *key)
 static char *value_of(const FfNode *node, const char *key)
 {
     if (has_state(node, key))
-        return g_strdup(ff_pipes_state_name(node));
+        return g_strdup(ff_state_name(ff_node_state(node)));
     if (strcmp(key, "lifetime") == 0)
         return g_strdup(ff_lifetime_name(ff_node_lifetime(node)));
     return ff_policy_get(node->policy, key);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 
 struct FfSession {
     struct fuse_session *fuse;
+    FfRequests *requests;
     void (*on_ended)(gpointer data);
     gpointer data;
     GThread *thread;
@@ -138,13 +140,15 @@ static gboolean check_fuse(GError **error)
 }
 
 FfSession *ff_session_new(const FfOptions *options, const struct fuse_lowlevel_ops *ops,
-                          gpointer data, void (*on_ended)(gpointer data), GError **error)
+                          gpointer data, FfRequests *requests, void (*on_ended)(gpointer data),
+                          GError **error)
 {
     g_autoptr(FfSession) session = g_new0(FfSession, 1);
     g_autofree char *message = NULL;
 
     if (!check_fuse(error))
         return NULL;
+    session->requests = requests;
     session->on_ended = on_ended;
     session->data = data;
     session->fuse = new_fuse_session(options, ops, data);
@@ -167,6 +171,24 @@ struct fuse_session *ff_session_fuse(FfSession *session)
     return session->fuse;
 }
 
+static gint64 nanoseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
+}
+
+static void serve_one(FfSession *session, const struct fuse_buf *buffer)
+{
+    /* Requests are spliced into a pipe only for file systems that take written data that way. */
+    guint32 opcode = ((const struct fuse_in_header *)buffer->mem)->opcode;
+    gint64 begin = nanoseconds();
+
+    fuse_session_process_buf(session->fuse, buffer);
+    ff_requests_note(session->requests, opcode, nanoseconds() - begin);
+}
+
 static gpointer serve(gpointer data)
 {
     FfSession *session = data;
@@ -181,7 +203,7 @@ static gpointer serve(gpointer data)
             continue;
         if (length <= 0)
             break;
-        fuse_session_process_buf(session->fuse, &buffer);
+        serve_one(session, &buffer);
     }
     free(buffer.mem);
     g_atomic_int_set(&session->thread_ended, 1);

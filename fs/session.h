@@ -8,18 +8,21 @@
 #include <glib.h>
 
 #include "options.h"
+#include "requests.h"
 
 typedef struct FfSession FfSession;
 
 /**
  * ff_session_new() - mount
  * @data:     what requests find as their user data
+ * @requests: where they are counted
  * @on_ended: called in the request thread when it ends because the mount is gone
  *
  * Return: the session, whose requests are not answered yet, or NULL with an FF_OPTIONS_ERROR.
  */
 FfSession *ff_session_new(const FfOptions *options, const struct fuse_lowlevel_ops *ops,
-                          gpointer data, void (*on_ended)(gpointer data), GError **error);
+                          gpointer data, FfRequests *requests, void (*on_ended)(gpointer data),
+                          GError **error);
 
 /* For notifications and the like. */
 struct fuse_session *ff_session_fuse(FfSession *session);

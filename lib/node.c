@@ -14,6 +14,31 @@ FfLifetime ff_node_lifetime(const FfNode *node)
     return node->policy->lifetime;
 }
 
+FfState ff_node_state(const FfNode *node)
+{
+    switch (node->reference) {
+    case FF_REFERENCE_HELD:
+        return FF_STATE_IN_USE;
+    case FF_REFERENCE_CACHED:
+        return FF_STATE_CACHED;
+    case FF_REFERENCE_NONE:
+        break;
+    }
+    return node->use == FF_USE_NEVER ? FF_STATE_NEW : FF_STATE_IDLE;
+}
+
+const char *ff_state_name(FfState state)
+{
+    static const char *const names[] = {
+        [FF_STATE_NEW] = "new",
+        [FF_STATE_IDLE] = "idle",
+        [FF_STATE_IN_USE] = "in-use",
+        [FF_STATE_CACHED] = "cached",
+    };
+
+    return names[state];
+}
+
 FfLifetimeFacts ff_node_facts(const FfNode *node)
 {
     const FfProcess *creator = node->creator;

@@ -29,6 +29,26 @@
 
 typedef struct FfDirectory FfDirectory;
 
+/* What people are told of a FIFO. */
+typedef enum {
+    /* Nobody has used it, and nobody holds it. */
+    FF_STATE_NEW,
+    /* Nobody holds it. */
+    FF_STATE_IDLE,
+    /* The kernel has said that somebody holds it. */
+    FF_STATE_IN_USE,
+    /* The kernel has the name cached, and has not been asked since. */
+    FF_STATE_CACHED,
+} FfState;
+
+/* How a FIFO was counted last; kept by metrics.c. */
+typedef struct {
+    gboolean counted : 1;
+    guint state : 3;
+    guint lifetime : 3;
+    uid_t uid;
+} FfTally;
+
 struct FfNode {
     /*
      * First, so that g_int64_hash() of a node is that of its id. Never reused while the daemon
@@ -80,6 +100,7 @@ struct FfNode {
      */
     guint lookup_serial;
     FfDeadline deadline;
+    FfTally tally;
     /* Neither NULL nor alive: the creator is gone. NULL: it was never known. */
     FfProcess *creator;
     FfNode *creator_next, *creator_previous;
@@ -102,6 +123,11 @@ static inline gboolean ff_node_is_linked(const FfNode *node)
  * The sticky bit of a FIFO says "keep", as systemd-tmpfiles reads it, whatever its policy says.
  */
 FfLifetime ff_node_lifetime(const FfNode *node);
+
+FfState ff_node_state(const FfNode *node);
+
+/* "new", "idle", "in-use" or "cached". */
+const char *ff_state_name(FfState state);
 
 /* What a decision about the node's lifetime rests on. */
 FfLifetimeFacts ff_node_facts(const FfNode *node);

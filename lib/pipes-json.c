@@ -55,19 +55,6 @@ void ff_pipes_reader_rewind(FfPipesReader *reader)
     g_array_append_val(reader->places, root);
 }
 
-const char *ff_pipes_state_name(const FfNode *node)
-{
-    switch (node->reference) {
-    case FF_REFERENCE_HELD:
-        return "in-use";
-    case FF_REFERENCE_CACHED:
-        return "cached";
-    case FF_REFERENCE_NONE:
-        break;
-    }
-    return node->use == FF_USE_NEVER ? "new" : "idle";
-}
-
 static void append_identity(GString *out, const char *prefix, const FfNode *node)
 {
     g_autofree char *path = g_strconcat(prefix, node->name, NULL);
@@ -96,9 +83,8 @@ static void append_state(GString *out, const FfNode *node, const Times *times)
     gboolean used = node->use != FF_USE_NEVER || node->reference == FF_REFERENCE_HELD;
     gint64 last_used = node->reference == FF_REFERENCE_HELD ? times->now : node->last_used;
 
-    g_string_append_printf(out,
-                           ",\"state\":\"%s\",\"used\":%s,\"created\":", ff_pipes_state_name(node),
-                           used ? "true" : "false");
+    g_string_append_printf(out, ",\"state\":\"%s\",\"used\":%s,\"created\":",
+                           ff_state_name(ff_node_state(node)), used ? "true" : "false");
     ff_json_append_seconds(out, node->created + times->realtime_offset);
     g_string_append(out, ",\"last_used\":");
     ff_json_append_seconds_or_null(out, used ? last_used + times->realtime_offset

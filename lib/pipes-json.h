@@ -32,6 +32,3 @@ void ff_pipes_reader_rewind(FfPipesReader *reader);
  * @out:      lines are appended until it is @enough bytes long or the list ends
  */
 void ff_pipes_reader_fill(FfPipesReader *reader, FfRegistry *registry, GString *out, gsize enough);
-
-/* "new", "idle", "in-use" or "cached". */
-const char *ff_pipes_state_name(const FfNode *node);

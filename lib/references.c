@@ -94,6 +94,7 @@ guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node)
 {
     node->probed = ff_registry_now(registry);
     node->probe_wanted = FALSE;
+    registry->n_probes++;
     return node->lookup_serial;
 }
 
@@ -125,6 +126,7 @@ void ff_registry_notes_lost(FfRegistry *registry)
     GHashTableIter iter;
     gpointer key;
 
+    registry->n_notes_lost++;
     g_hash_table_iter_init(&iter, registry->nodes);
     while (g_hash_table_iter_next(&iter, &key, NULL)) {
         FfNode *node = key;
@@ -207,4 +209,14 @@ void ff_registry_process_ended(FfRegistry *registry, FfProcess *process)
     g_hash_table_iter_init(&iter, process->members);
     while (g_hash_table_iter_next(&iter, &member, NULL))
         creator_ended(registry, member);
+}
+
+guint64 ff_registry_n_probes(const FfRegistry *registry)
+{
+    return registry->n_probes;
+}
+
+guint64 ff_registry_n_notes_lost(const FfRegistry *registry)
+{
+    return registry->n_notes_lost;
 }

@@ -19,6 +19,7 @@ struct FfRegistry {
     guint64 next_id;
     guint64 next_cookie;
     guint n_fifos, n_directories;
+    guint64 n_probes, n_notes_lost;
 
     FfPolicyPool *policies;
     GArray *listeners;

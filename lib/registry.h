@@ -81,6 +81,10 @@ FfNode *ff_registry_find(const FfRegistry *registry, guint64 id);
 guint ff_registry_n_fifos(const FfRegistry *registry);
 guint ff_registry_n_directories(const FfRegistry *registry);
 
+/* How often a probe was begun, and how often reports were lost. */
+guint64 ff_registry_n_probes(const FfRegistry *registry);
+guint64 ff_registry_n_notes_lost(const FfRegistry *registry);
+
 /**
  * ff_registry_lookup() - the node of a name
  * @node: set to the node on success
