@@ -7,7 +7,7 @@
 #include "json.h"
 
 /* What is kept for the slowest reader: this many events, and this many bytes of text. */
-#define MOST_EVENTS ((guint64)1 << 17)
+#define MOST_EVENTS ((guint64)1 << 16)
 #define MOST_BYTES  ((gsize)32 << 20)
 
 typedef struct {
