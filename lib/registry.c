@@ -44,11 +44,19 @@ void ff_registry_listen(FfRegistry *registry, FfChangeListener listener, gpointe
     g_array_append_val(registry->listeners, listening);
 }
 
+/* What comes to light now has happened before, and not by whoever has the lock. */
+static gboolean is_told_by_others(FfChangeKind kind)
+{
+    return kind == FF_CHANGE_REFERENCE || kind == FF_CHANGE_OPENED || kind == FF_CHANGE_CLOSED ||
+           kind == FF_CHANGE_CREATOR_ENDED;
+}
+
 void ff_registry_emit(FfRegistry *registry, const FfChange *change)
 {
     FfChange record = *change;
 
-    record.actor = registry->actor;
+    if (!is_told_by_others(change->kind))
+        record.actor = registry->actor;
     for (guint i = 0; i < registry->listeners->len; i++) {
         const Listening *listening = &g_array_index(registry->listeners, Listening, i);
 
