@@ -52,6 +52,22 @@ class Events(fifofs_test.TestCase):
         self.addCleanup(follower.close)
         return follower
 
+    def wait_in_read(self):
+        """A child that waits for an event, and returns it."""
+        opened, ready = os.pipe()
+
+        def read_one():
+            with open(f'{self.mount.path}/.fifofs/events', 'rb', buffering=0) as events:
+                os.write(ready, b'x')
+                return events.read(4096)
+
+        child = self.spawn(read_one)
+        os.read(opened, 1)
+        stuck_in(child.pid, 'request_wait_answer', 'fuse')
+        os.close(opened)
+        os.close(ready)
+        return child
+
     def fifo(self, name):
         path = f'{self.mount.path}/{name}'
         os.mkfifo(path)
@@ -87,22 +103,12 @@ class Events(fifofs_test.TestCase):
         self.assertEqual((created['pid'], created['uid']), (child.pid, USER_A))
 
     def test_read_waits_until_something_happens(self):
-        def read_one():
-            with open(f'{self.mount.path}/.fifofs/events', 'rb', buffering=0) as events:
-                return events.read(4096)
-
-        child = self.spawn(read_one)
-        stuck_in(child.pid, 'request_wait_answer', 'fuse')
+        child = self.wait_in_read()
         self.fifo('waited-for')
         self.assertEqual(json.loads(child.result())['path'], 'waited-for')
 
     def test_waiting_read_ends_at_a_signal(self):
-        def read_one():
-            with open(f'{self.mount.path}/.fifofs/events', 'rb', buffering=0) as events:
-                events.read(4096)
-
-        child = self.spawn(read_one)
-        stuck_in(child.pid, 'request_wait_answer', 'fuse')
+        child = self.wait_in_read()
         began = time.monotonic()
         os.kill(child.pid, signal.SIGINT)
         with self.assertRaises(KeyboardInterrupt):
