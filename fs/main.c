@@ -130,9 +130,9 @@ static void take_apart(Life *life)
     ff_reaper_free(life->daemon.reaper);
     ff_metrics_free(life->daemon.metrics);
     ff_requests_free(life->daemon.requests);
+    g_clear_pointer(&life->daemon.handles, g_hash_table_unref);
     ff_streams_free(life->daemon.streams);
     ff_retries_free(life->daemon.retries);
-    g_clear_pointer(&life->daemon.handles, g_hash_table_unref);
     ff_registry_free(life->daemon.registry);
     g_clear_pointer(&life->loop, g_main_loop_unref);
 }

@@ -143,18 +143,10 @@ FfStreams *ff_streams_new(FfRegistry *registry, GMainContext *context)
 
 void ff_streams_free(FfStreams *streams)
 {
-    GHashTableIter iter;
-    gpointer stream;
-
     if (streams == NULL)
         return;
     g_source_destroy(streams->source);
     g_source_unref(streams->source);
-    g_hash_table_iter_init(&iter, streams->open);
-    while (g_hash_table_iter_next(&iter, &stream, NULL)) {
-        g_hash_table_iter_steal(&iter);
-        ff_stream_close(stream);
-    }
     g_hash_table_unref(streams->open);
     ff_events_free(streams->events);
     g_free(streams);
