@@ -9,14 +9,21 @@ typedef enum {
     EXIT_STATUS_FAILED = 1,
     EXIT_STATUS_USAGE = 2,
     EXIT_STATUS_NO_MOUNT = 3,
+    EXIT_STATUS_TIMED_OUT = 4,
 } ExitStatus;
 
 /**
- * command_ls(), command_info(), command_rm() - one command, one file of that name
+ * command_NAME() - one command, one file of that name
  * @argc, @argv: the words from the command's own name on
  *
  * Return: how fifoctl ends; what went wrong has been said by then.
  */
 ExitStatus command_ls(int argc, char **argv);
 ExitStatus command_info(int argc, char **argv);
+ExitStatus command_watch(int argc, char **argv);
+ExitStatus command_wait(int argc, char **argv);
+ExitStatus command_release(int argc, char **argv);
+ExitStatus command_new(int argc, char **argv);
+ExitStatus command_get(int argc, char **argv);
+ExitStatus command_set(int argc, char **argv);
 ExitStatus command_rm(int argc, char **argv);

@@ -24,6 +24,12 @@ typedef struct {
 static const Command commands[] = {
     {"ls", command_ls, "[OPTIONS] [PATH...]", "list FIFOs and who is on them"},
     {"info", command_info, "[-J] PATH...", "tell all about a FIFO or a directory"},
+    {"watch", command_watch, "[-J] [-e EVENT] [PATH...]", "show what happens, as it happens"},
+    {"wait", command_wait, "PATH --for WHAT", "wait until something is so of a FIFO"},
+    {"new", command_new, "[OPTIONS] PATH...", "create FIFOs with their attributes"},
+    {"get", command_get, "[-R] [-a NAME] PATH...", "show attributes"},
+    {"set", command_set, "[-R] NAME=VALUE... PATH...", "change attributes"},
+    {"release", command_release, "[-r] [-w] PATH...", "let go on who waits in open()"},
     {"rm", command_rm, "[-f] PATH...", "remove FIFOs"},
 };
 
@@ -31,11 +37,12 @@ static ExitStatus print_help(void)
 {
     puts("Usage: fifoctl COMMAND ...\n\nLook at fifofs mounts and tidy them.\n\nCommands:");
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
-        printf("  %-5s %-20s %s\n", commands[i].name, commands[i].synopsis, commands[i].help);
+        printf("  %-7s %-26s %s\n", commands[i].name, commands[i].synopsis, commands[i].help);
     puts("\nOptions:\n"
          "  -h, --help     this text; 'fifoctl COMMAND --help' for one command\n"
          "  -V, --version  the version\n\n"
-         "Exit status: 0 done, 1 something failed, 2 wrong usage, 3 no fifofs mount.\n"
+         "Exit status: 0 done, 1 something failed, 2 wrong usage, 3 no fifofs mount,\n"
+         "4 timed out (wait).\n"
          "More in fifoctl(1).");
     return EXIT_STATUS_OK;
 }

@@ -7,48 +7,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/xattr.h>
 
+#include "attributes.h"
 #include "autofd.h"
 #include "message.h"
 #include "options.h"
 #include "report.h"
 #include "selection.h"
 
-/* The kernel passes no longer list or value of attributes than this. */
-#define LONGEST_ATTRIBUTES (64 * 1024)
-
-#define PREFIX "fifofs."
-
-typedef void (*ForAttribute)(const char *name, const char *value, gpointer data);
-
 /* --- the attributes of a directory --- */
 
-static gboolean is_ours(const char *name)
-{
-    return g_str_has_prefix(name, PREFIX);
-}
-
 /* Return: 0 or -errno. */
-static int for_each_attribute(const char *path, ForAttribute visit, gpointer data)
+static int for_each_attribute(const char *path,
+                              void (*visit)(const char *name, const char *value, gpointer data),
+                              gpointer data)
 {
-    g_auto(AutoFd) fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    g_autofree char *names = g_malloc(LONGEST_ATTRIBUTES);
-    g_autofree char *value = g_malloc(LONGEST_ATTRIBUTES);
-    gssize size = fd < 0 ? -1 : flistxattr(fd, names, LONGEST_ATTRIBUTES);
+    g_auto(AutoFd) fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    if (size < 0)
-        return -errno;
-    for (const char *name = names; name < names + size; name += strlen(name) + 1) {
-        gssize length = is_ours(name) ? fgetxattr(fd, name, value, LONGEST_ATTRIBUTES - 1) : -1;
-
-        if (length < 0)
-            continue;
-        value[length] = '\0';
-        visit(name + strlen(PREFIX), value, data);
-    }
-    return 0;
+    return fd < 0 ? -errno : attributes_each(fd, visit, data);
 }
 
 static void print_attribute(const char *name, const char *value, gpointer data)

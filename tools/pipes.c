@@ -11,6 +11,7 @@
 
 #include "autofd.h"
 #include "fileid.h"
+#include "jsonpath.h"
 
 /* A path may be longer than PATH_MAX, and JSON and base64 make it longer still. */
 #define LONGEST_LINE  (1024 * 1024)
@@ -42,19 +43,6 @@ static char *to_text(JsonObject *object, const char *member, const char *otherwi
     return g_strdup(json_object_get_string_member_with_default(object, member, otherwise));
 }
 
-/* The raw bytes of the name, cut at a NUL that no true name has. */
-static char *to_path(JsonObject *object)
-{
-    const char *encoded = json_object_get_string_member_with_default(object, "path_b64", NULL);
-    g_autofree guchar *bytes = NULL;
-    gsize length = 0;
-
-    if (encoded == NULL)
-        return to_text(object, "path", "");
-    bytes = g_base64_decode(encoded, &length);
-    return g_strndup((const char *)bytes, length);
-}
-
 static void fill_creator(Fifo *fifo, JsonObject *object)
 {
     JsonNode *node = json_object_get_member(object, "creator");
@@ -73,7 +61,9 @@ static Fifo *fifo_from_object(JsonObject *object)
     g_autofree char *mode = to_text(object, "mode", "0");
     Fifo *fifo = fifo_new();
 
-    fifo->path = to_path(object);
+    fifo->path = json_path_dup(object, "path");
+    if (fifo->path == NULL)
+        fifo->path = g_strdup("");
     fifo->id = (guint64)json_object_get_int_member_with_default(object, "id", 0);
     fifo->mode = (guint)g_ascii_strtoull(mode, NULL, 8);
     fifo->uid = to_uint(object, "uid");

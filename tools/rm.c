@@ -1,41 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * fifoctl rm: remove FIFOs, and nothing that is not on a fifofs mount.
- *
- * The directory is opened first; that this very directory is on a fifofs mount is checked, and the
- * name is removed from it. Whatever is moved or mounted meanwhile cannot lead the removal
- * elsewhere.
  */
 #include "command.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <string.h>
+#include <unistd.h>
 
-#include "autofd.h"
-#include "fileid.h"
 #include "message.h"
-#include "mounts.h"
 #include "options.h"
+#include "place.h"
 
 /* 0 or -errno; -ENODEV where the name is not on a fifofs mount. */
 static int remove_one(const GPtrArray *mounts, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
-    g_autofree char *directory = slash == NULL ? g_strdup(".")
-                                               : g_strndup(path, (gsize)(name - path));
-    g_auto(AutoFd) fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    FileInfo info;
-    int result = fd < 0 ? -errno : file_look(fd, "", &info);
+    g_auto(Place) place;
+    int result = place_find(mounts, path, &place);
 
     if (result < 0)
         return result;
-    if (mounts_find_dev(mounts, info.id.dev) == NULL)
-        return -ENODEV;
-    if (*name == '\0')
+    if (*place.name == '\0')
         return -EISDIR;
-    return unlinkat(fd, name, 0) < 0 ? -errno : 0;
+    return unlinkat(place.directory, place.name, 0) < 0 ? -errno : 0;
 }
 
 static gboolean remove_and_tell(const GPtrArray *mounts, const char *path, gboolean force)

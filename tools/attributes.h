@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The attributes of FIFOs and directories on a mount: lifetime, linger, grace, max-age, ...
+ *
+ * On the mount they are xattrs with "fifofs." before the name; here they go without it.
+ */
+#pragma once
+
+#include <glib.h>
+
+/* One to be set. */
+typedef struct {
+    char *name;
+    /* "": whatever the directory has. */
+    char *value;
+} Attribute;
+
+void attribute_free(Attribute *attribute);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Attribute, attribute_free)
+
+/**
+ * attribute_parse() - NAME=VALUE
+ *
+ * Return: a new attribute, or NULL where there is none of that name or the value will not do, which
+ * has been said.
+ */
+Attribute *attribute_parse(const char *word);
+
+/**
+ * attributes_apply() - set some attributes of one file
+ * @fd:         any descriptor of it, O_PATH as well
+ * @attributes: array of Attribute
+ *
+ * Return: 0 or -errno of the first that could not be set.
+ */
+int attributes_apply(int fd, const GPtrArray *attributes);
+
+/**
+ * attributes_each() - all attributes of one file
+ * @fd: any descriptor of it, O_PATH as well
+ *
+ * Return: 0 or -errno.
+ */
+int attributes_each(int fd, void (*visit)(const char *name, const char *value, gpointer data),
+                    gpointer data);
