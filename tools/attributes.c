@@ -13,6 +13,9 @@
 
 #define PREFIX "fifofs."
 
+/* The one that can only be read. */
+#define STATE "state"
+
 void attribute_free(Attribute *attribute)
 {
     if (attribute == NULL)
@@ -28,6 +31,14 @@ static void complain_of_name(const char *word)
     g_autofree char *advice = g_strconcat("there are ", names, NULL);
 
     message_error("no such attribute", word, advice);
+}
+
+gboolean attribute_is_known(const char *name)
+{
+    if (ff_policy_has_key(name) || strcmp(name, STATE) == 0)
+        return TRUE;
+    complain_of_name(name);
+    return FALSE;
 }
 
 Attribute *attribute_parse(const char *word)

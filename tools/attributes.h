@@ -26,6 +26,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Attribute, attribute_free)
  */
 Attribute *attribute_parse(const char *word);
 
+/* Return: whether there is an attribute of that name that can be read; where not, says so. */
+gboolean attribute_is_known(const char *name);
+
 /**
  * attributes_apply() - set some attributes of one file
  * @fd:         any descriptor of it, O_PATH as well

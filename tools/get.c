@@ -112,10 +112,10 @@ ExitStatus command_get(int argc, char **argv)
 
     if (options_parse(argc, argv, entries, "PATH...",
                       "Show the attributes of FIFOs and directories of a fifofs mount.")) {
-        if (getting.paths != NULL)
-            status = get_all(&getting);
-        else
+        if (getting.paths == NULL)
             message_error("nothing to look at", "get", "name a FIFO or a directory");
+        else if (getting.name == NULL || attribute_is_known(getting.name))
+            status = get_all(&getting);
     }
     g_free(getting.name);
     g_strfreev(getting.paths);
