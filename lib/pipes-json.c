@@ -108,6 +108,11 @@ static void append_policy(GString *out, const FfNode *node, const Times *times)
     if (due != FF_NEVER)
         due = MAX(due, times->now) + times->realtime_offset;
     ff_json_append_seconds_or_null(out, due);
+    g_string_append(out, ",\"reason\":");
+    if (due == FF_NEVER)
+        g_string_append(out, "null");
+    else
+        ff_json_append_string(out, ff_reason_name(reason));
     g_string_append(out, "}\n");
 }
 

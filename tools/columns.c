@@ -154,6 +154,14 @@ static void get_expires(const Fifo *fifo, gint64 now, Value *value)
         set_number(value, MAX(expires - now, 0));
 }
 
+static void get_reason(const Fifo *fifo, gint64 now, Value *value)
+{
+    const char *reason = fifo_reason(fifo);
+
+    if (reason != NULL)
+        set_text(value, reason);
+}
+
 static void get_creator(const Fifo *fifo, gint64 now, Value *value)
 {
     if (fifo->creator_pid == 0)
@@ -206,6 +214,8 @@ static const Column columns[] = {
      "how old it may become at all"},
     {"EXPIRES", "Expires in", &value_format_age, SCAN, TRUE, get_expires,
      "time until it is removed if nothing changes"},
+    {"REASON", "Reason", &value_format_text, SCAN, FALSE, get_reason,
+     "why it will be removed: idle, unused, creator-gone, session-ended, max-age"},
     {"CREATOR", "Creator", &value_format_process, 0, FALSE, get_creator,
      "command and pid that created it"},
 };

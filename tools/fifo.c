@@ -27,6 +27,7 @@ void fifo_free(Fifo *fifo)
     g_free(fifo->creator_command);
     g_free(fifo->daemon_state);
     g_free(fifo->lifetime);
+    g_free(fifo->reason);
     g_ptr_array_unref(fifo->holders);
     g_free(fifo);
 }
@@ -69,6 +70,13 @@ gint64 fifo_expires(const Fifo *fifo)
     if (!fifo_is_held(fifo) || !waits_for_idleness(fifo))
         return fifo->expires;
     return fifo->max_age == FIFO_UNKNOWN ? FIFO_UNKNOWN : fifo->created + fifo->max_age;
+}
+
+const char *fifo_reason(const Fifo *fifo)
+{
+    if (fifo_expires(fifo) == FIFO_UNKNOWN)
+        return NULL;
+    return fifo_is_held(fifo) && waits_for_idleness(fifo) ? "max-age" : fifo->reason;
 }
 
 /*

@@ -58,6 +58,8 @@ typedef struct {
     char *daemon_state;
     gboolean used;
     gint64 created, last_used, expires;
+    /* Why it will be removed then: idle, unused, max-age, ...; NULL where it will not. */
+    char *reason;
     char *lifetime;
     gint64 linger, grace, max_age;
 
@@ -89,6 +91,9 @@ gboolean fifo_is_held(const Fifo *fifo);
  * Return: wall clock, or FIFO_UNKNOWN where nothing is due.
  */
 gint64 fifo_expires(const Fifo *fifo);
+
+/* Return: why it will be removed then, or NULL. */
+const char *fifo_reason(const Fifo *fifo);
 
 /**
  * fifo_state() - one word from what the daemon says and what the scan saw

@@ -74,6 +74,7 @@ static Fifo *fifo_from_object(JsonObject *object)
     fifo->created = to_usec(object, "created");
     fifo->last_used = to_usec(object, "last_used");
     fifo->expires = to_usec(object, "expires");
+    fifo->reason = to_text(object, "reason", NULL);
     fifo->lifetime = to_text(object, "lifetime", "unknown");
     fifo->linger = to_usec(object, "linger");
     fifo->grace = to_usec(object, "grace");

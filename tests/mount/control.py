@@ -21,6 +21,7 @@ MEMBERS = {
     'state': str, 'used': bool, 'created': (int, float), 'last_used': (int, float, type(None)),
     'lifetime': str, 'linger': (int, float, type(None)), 'grace': (int, float, type(None)),
     'max_age': (int, float, type(None)), 'expires': (int, float, type(None)),
+    'reason': (str, type(None)),
 }
 
 

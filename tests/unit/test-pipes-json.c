@@ -73,6 +73,7 @@ static void line_tells_all_of_a_fifo(void **state)
     assert_true(json_object_get_null_member(line, "max_age"));
     assert_int_equal(json_object_get_int_member(line, "expires"),
                      json_object_get_int_member(line, "created") + 900);
+    assert_string_equal(json_object_get_string_member(line, "reason"), "unused");
 }
 
 static void name_that_is_not_utf8_comes_in_base64_too(void **state)
