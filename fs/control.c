@@ -111,6 +111,7 @@ static void open_nothing(Handle *handle, fuse_req_t req)
 
 static void fill_config(Handle *handle, FfDaemon *daemon, size_t enough)
 {
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
     g_autofree char *text = NULL;
 
     if (handle->offset > 0 || handle->content->len > 0)

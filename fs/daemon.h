@@ -29,7 +29,8 @@
 #include "watch.h"
 
 typedef struct {
-    const FfOptions *options;
+    /* Replaced, under the registry lock, by the main thread when it reloads. */
+    FfOptions *options;
     FfRegistry *registry;
     FfCreators *creators;
     FfWatch *watch;

@@ -12,16 +12,22 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "background.h"
 #include "config.h"
 #include "control.h"
 #include "log.h"
 #include "mountpoint.h"
 #include "ops.h"
+#include "reload.h"
+#include "service.h"
 #include "session.h"
 
 typedef struct {
     FfDaemon daemon;
+    const FfArguments *arguments;
+    /* That of the options, which may be replaced. */
+    char *mountpoint;
     FfSession *session;
     FfBackground background;
     GMainLoop *loop;
@@ -38,6 +44,29 @@ static void on_session_ended(gpointer data)
 static gboolean on_terminate(gpointer data)
 {
     g_main_loop_quit(((Life *)data)->loop);
+    return G_SOURCE_CONTINUE;
+}
+
+static void reload(Life *life)
+{
+    g_autoptr(GError) error = NULL;
+
+    ff_service_reloading();
+    if (ff_reload(&life->daemon, life->arguments, &error))
+        g_message("configuration read again");
+    else
+        g_warning("nothing is changed: %s", error->message);
+    ff_service_ready(life->mountpoint);
+}
+
+/* Where there is nothing to read again it means what it always means: the terminal is gone. */
+static gboolean on_hangup(gpointer data)
+{
+    Life *life = data;
+
+    if (!ff_arguments_have_config(life->arguments))
+        return on_terminate(life);
+    reload(life);
     return G_SOURCE_CONTINUE;
 }
 
@@ -102,13 +131,17 @@ static gboolean build(Life *life, GError **error)
 /* The root is being watched, which only a mount that answers lets happen. Watch thread. */
 static void on_root_watched(gpointer data)
 {
-    ff_background_ready(&((Life *)data)->background);
+    Life *life = data;
+
+    ff_background_ready(&life->background);
+    ff_service_ready(life->mountpoint);
 }
 
 static void run(Life *life)
 {
     FfDaemon *daemon = &life->daemon;
 
+    ff_reload_make_declared(daemon);
     ff_reaper_start(daemon->reaper, daemon->session);
     ff_session_start(life->session);
     {
@@ -117,6 +150,7 @@ static void run(Life *life)
         ff_watch_ensure(daemon->watch, ff_registry_root(daemon->registry), on_root_watched, life);
     }
     g_main_loop_run(life->loop);
+    ff_service_stopping();
 }
 
 /* Requests first: what else there is may be in the middle of answering one. */
@@ -155,40 +189,65 @@ static int complain(const GError *error)
     return error->code;
 }
 
+static FfOptions *look(const FfArguments *arguments, GError **error)
+{
+    g_autoptr(FfOptions) options = ff_arguments_to_options(arguments, error);
+    char *mountpoint;
+
+    if (options == NULL ||
+        (options->make_mountpoint && !ff_mountpoint_make(options->mountpoint, error)))
+        return NULL;
+    mountpoint = ff_mountpoint_check(options->mountpoint, error);
+    if (mountpoint == NULL)
+        return NULL;
+    g_free(options->mountpoint);
+    options->mountpoint = mountpoint;
+    return g_steal_pointer(&options);
+}
+
+static int live(Life *life)
+{
+    g_autoptr(GError) error = NULL;
+    int code = FF_EXIT_OK;
+
+    life->background = ff_background_enter(ff_arguments_want_foreground(life->arguments));
+    raise_file_limit();
+    g_unix_signal_add(SIGTERM, on_terminate, life);
+    g_unix_signal_add(SIGINT, on_terminate, life);
+    g_unix_signal_add(SIGHUP, on_hangup, life);
+    signal(SIGPIPE, SIG_IGN);
+    if (build(life, &error))
+        run(life);
+    else
+        code = complain(error);
+    take_apart(life);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(FfOptions) options = NULL;
-    g_autofree char *mountpoint = NULL;
+    g_autoptr(FfArguments) arguments = NULL;
     Life life = {0};
     int code = FF_EXIT_OK;
 
     setlocale(LC_ALL, "");
-    options = ff_options_parse(argc, argv, &error);
-    if (options == NULL)
+    arguments = ff_arguments_parse(argc, argv, &error);
+    if (arguments == NULL)
         return complain(error);
-    if (options->show_version) {
+    if (ff_arguments_want_version(arguments)) {
         printf("fifofs %s\n", FIFOFS_VERSION);
         return FF_EXIT_OK;
     }
-    mountpoint = ff_mountpoint_check(options->mountpoint, &error);
-    if (mountpoint == NULL)
+    life.arguments = arguments;
+    life.daemon.options = look(arguments, &error);
+    if (life.daemon.options == NULL)
         return complain(error);
-    g_free(options->mountpoint);
-    options->mountpoint = g_steal_pointer(&mountpoint);
-
-    ff_log_to_stderr(options->debug);
-    life.background = ff_background_enter(options->foreground);
-    raise_file_limit();
-    life.daemon.options = options;
-    g_unix_signal_add(SIGTERM, on_terminate, &life);
-    g_unix_signal_add(SIGINT, on_terminate, &life);
-    g_unix_signal_add(SIGHUP, on_terminate, &life);
-    signal(SIGPIPE, SIG_IGN);
-    if (build(&life, &error))
-        run(&life);
-    else
-        code = complain(error);
-    take_apart(&life);
+    life.mountpoint = g_strdup(life.daemon.options->mountpoint);
+    ff_log_to_stderr(life.daemon.options->debug);
+    if (!ff_arguments_want_nothing(arguments))
+        code = live(&life);
+    ff_options_free(life.daemon.options);
+    g_free(life.mountpoint);
     return code;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -68,7 +69,8 @@ static char *explain_stat_failure(const char *path, int code, GError **error)
     if (code == ENOENT)
         return fail(error, FF_EXIT_MOUNTPOINT,
                     "%s: no such directory: create it with 'mkdir -p %s'", path, path);
-    return fail(error, FF_EXIT_MOUNTPOINT, "%s: cannot look at the mountpoint: %s", path,
+    return fail(error, FF_EXIT_MOUNTPOINT,
+                "%s: cannot look at the mountpoint: %s: name one that you can reach", path,
                 g_strerror(code));
 }
 
@@ -80,15 +82,28 @@ static gboolean may_mount_on(const char *path, const struct stat *st)
     return access(path, W_OK) == 0 && ((st->st_mode & S_ISVTX) == 0 || st->st_uid == geteuid());
 }
 
-static char *refuse_second_mount(const char *path, const char *resolved, GError **error)
+/* A mount of ours whose daemon has gone without unmounting it. */
+static gboolean is_stale(const char *path)
 {
     struct statvfs st;
 
     /* Attributes may be cached, so that stat() knows nothing of it; this is asked for always. */
-    if (statvfs(resolved, &st) < 0 && errno == ENOTCONN)
-        return explain_stat_failure(path, ENOTCONN, error);
-    return fail(error, FF_EXIT_MOUNTPOINT,
-                "%s: already a fifofs mount: use it, or run 'fusermount3 -u %s' first", path, path);
+    return ff_mountpoint_is_fifofs(path) && statvfs(path, &st) < 0 && errno == ENOTCONN;
+}
+
+/* Whoever still has a FIFO of it open goes on with that. */
+static gboolean detach(const char *path)
+{
+    const char *const command[] = {"fusermount3", "-uzq", "--", path, NULL};
+    int status;
+
+    if (geteuid() == 0)
+        return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0;
+    return g_spawn_sync("/", (char **)command, NULL,
+                        G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL |
+                            G_SPAWN_STDERR_TO_DEV_NULL,
+                        NULL, NULL, NULL, NULL, &status, NULL) &&
+           g_spawn_check_wait_status(status, NULL);
 }
 
 /* As realpath(3), but the last name need not be accessible: a mount of another user is not. */
@@ -112,6 +127,17 @@ static char *resolve(const char *path)
     return resolved;
 }
 
+gboolean ff_mountpoint_make(const char *path, GError **error)
+{
+    struct stat st;
+
+    if (lstat(path, &st) == 0 || errno != ENOENT || g_mkdir_with_parents(path, 0755) == 0)
+        return TRUE;
+    fail(error, FF_EXIT_MOUNTPOINT, "%s: cannot make the mountpoint: %s: make it, or name another",
+         path, g_strerror(errno));
+    return FALSE;
+}
+
 char *ff_mountpoint_check(const char *path, GError **error)
 {
     g_autofree char *resolved = resolve(path);
@@ -119,8 +145,13 @@ char *ff_mountpoint_check(const char *path, GError **error)
 
     if (resolved == NULL)
         return explain_stat_failure(path, errno, error);
+    while (is_stale(resolved))
+        if (!detach(resolved))
+            return explain_stat_failure(path, ENOTCONN, error);
     if (ff_mountpoint_is_fifofs(resolved))
-        return refuse_second_mount(path, resolved, error);
+        return fail(error, FF_EXIT_MOUNTPOINT,
+                    "%s: already a fifofs mount: use it, or run 'fusermount3 -u %s' first", path,
+                    path);
     if (stat(resolved, &st) < 0)
         return explain_stat_failure(path, errno, error);
     if (!S_ISDIR(st.st_mode))

@@ -4,9 +4,14 @@
 
 #include <glib.h>
 
+/* Make it, where nothing has the name. Return: FALSE with an FF_OPTIONS_ERROR. */
+gboolean ff_mountpoint_make(const char *path, GError **error);
+
 /**
  * ff_mountpoint_check() - look before mounting
  * @path: as the user gave it
+ *
+ * A fifofs that lies there and whose daemon is gone is taken away.
  *
  * Return: the absolute path without symlinks, or NULL with an FF_OPTIONS_ERROR that says what is
  * wrong and what to do.

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "options.h"
 
-#include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config.h"
-
-#define CONFIG_GROUP "fifofs"
+#include "declared.h"
+#include "parse.h"
 
 G_DEFINE_QUARK(ff - options - error - quark, ff_options_error)
 
@@ -29,16 +26,6 @@ struct Option {
     char *(*show)(const FfOptions *options, const Option *option);
 };
 
-static gboolean parse_mode(const char *value, mode_t *mode)
-{
-    guint64 number;
-
-    if (!g_ascii_string_to_unsigned(value, 8, 0, FF_MODE_BITS, &number, NULL))
-        return FALSE;
-    *mode = (mode_t)number;
-    return TRUE;
-}
-
 static char *show_mode(mode_t mode)
 {
     return g_strdup_printf("%04o", mode);
@@ -47,7 +34,7 @@ static char *show_mode(mode_t mode)
 static gboolean take_ceiling(FfOptions *options, const Option *option, const char *value)
 {
     options->ceiling_set = TRUE;
-    return parse_mode(value, &options->registry.modes.fifo_ceiling);
+    return ff_parse_mode(value, &options->registry.modes.fifo_ceiling);
 }
 
 static char *show_ceiling(const FfOptions *options, const Option *option)
@@ -57,7 +44,7 @@ static char *show_ceiling(const FfOptions *options, const Option *option)
 
 static gboolean take_floor(FfOptions *options, const Option *option, const char *value)
 {
-    return parse_mode(value, &options->registry.modes.fifo_floor);
+    return ff_parse_mode(value, &options->registry.modes.fifo_floor);
 }
 
 static char *show_floor(const FfOptions *options, const Option *option)
@@ -68,7 +55,7 @@ static char *show_floor(const FfOptions *options, const Option *option)
 static gboolean take_dir_ceiling(FfOptions *options, const Option *option, const char *value)
 {
     options->dir_ceiling_set = TRUE;
-    return parse_mode(value, &options->registry.modes.dir_ceiling);
+    return ff_parse_mode(value, &options->registry.modes.dir_ceiling);
 }
 
 static char *show_dir_ceiling(const FfOptions *options, const Option *option)
@@ -79,7 +66,7 @@ static char *show_dir_ceiling(const FfOptions *options, const Option *option)
 static gboolean take_root_mode(FfOptions *options, const Option *option, const char *value)
 {
     options->root_mode_set = TRUE;
-    return parse_mode(value, &options->registry.root_mode);
+    return ff_parse_mode(value, &options->registry.root_mode);
 }
 
 static char *show_root_mode(const FfOptions *options, const Option *option)
@@ -87,43 +74,16 @@ static char *show_root_mode(const FfOptions *options, const Option *option)
     return show_mode(options->registry.root_mode);
 }
 
-/* (uid_t)-1 means "nobody in particular" to chown(2), so it is no id. */
-static gboolean parse_id(const char *value, guint32 *id)
-{
-    guint64 number;
-
-    if (!g_ascii_string_to_unsigned(value, 10, 0, G_MAXUINT32 - 1, &number, NULL))
-        return FALSE;
-    *id = (guint32)number;
-    return TRUE;
-}
-
 static gboolean take_uid(FfOptions *options, const Option *option, const char *value)
 {
-    const struct passwd *user;
-
     options->registry.fix_uid = TRUE;
-    if (parse_id(value, &options->registry.uid))
-        return TRUE;
-    user = getpwnam(value);
-    if (user == NULL)
-        return FALSE;
-    options->registry.uid = user->pw_uid;
-    return TRUE;
+    return ff_parse_user(value, &options->registry.uid);
 }
 
 static gboolean take_gid(FfOptions *options, const Option *option, const char *value)
 {
-    const struct group *group;
-
     options->registry.fix_gid = TRUE;
-    if (parse_id(value, &options->registry.gid))
-        return TRUE;
-    group = getgrnam(value);
-    if (group == NULL)
-        return FALSE;
-    options->registry.gid = group->gr_gid;
-    return TRUE;
+    return ff_parse_group(value, &options->registry.gid);
 }
 
 static char *show_uid(const FfOptions *options, const Option *option)
@@ -157,6 +117,18 @@ static char *show_allow_other(const FfOptions *options, const Option *option)
     return g_strdup(options->allow_other ? "true" : "false");
 }
 
+static gboolean take_config(FfOptions *options, const Option *option, const char *value)
+{
+    g_free(options->config);
+    options->config = g_strdup(value);
+    return *value != '\0';
+}
+
+static char *show_config(const FfOptions *options, const Option *option)
+{
+    return g_strdup(options->config);
+}
+
 static gboolean pass_on(FfOptions *options, const Option *option, const char *value)
 {
     g_string_append_printf(options->mount_options, "%s%s",
@@ -187,6 +159,8 @@ static const Option table[] = {
      show_policy},
     {"grace", "TIME", "how long one that was never used stays (15min)", take_policy, show_policy},
     {"max-age", "TIME", "the greatest age of any FIFO (infinity)", take_policy, show_policy},
+    {FF_OPTION_CONFIG, "FILE", "take options and declared FIFOs from it: fifofs.conf(5)",
+     take_config, show_config},
     {"ro", NULL, NULL, pass_on, NULL},
     {"noexec", NULL, NULL, pass_on, NULL},
     {"noatime", NULL, NULL, pass_on, NULL},
@@ -195,6 +169,17 @@ static const Option table[] = {
     {"nosuid", NULL, NULL, ignore, NULL},
     {"nodev", NULL, NULL, ignore, NULL},
     {"default_permissions", NULL, NULL, ignore, NULL},
+    {"relatime", NULL, NULL, ignore, NULL},
+    {"defaults", NULL, NULL, ignore, NULL},
+    {"auto", NULL, NULL, ignore, NULL},
+    {"noauto", NULL, NULL, ignore, NULL},
+    {"user", NULL, NULL, ignore, NULL},
+    {"users", NULL, NULL, ignore, NULL},
+    {"nouser", NULL, NULL, ignore, NULL},
+    {"owner", NULL, NULL, ignore, NULL},
+    {"group", NULL, NULL, ignore, NULL},
+    {"nofail", NULL, NULL, ignore, NULL},
+    {"_netdev", NULL, NULL, ignore, NULL},
 };
 
 static const Option *find_option(const char *name)
@@ -205,9 +190,7 @@ static const Option *find_option(const char *name)
     return NULL;
 }
 
-static gboolean usage_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean usage_error(GError **error, const char *format, ...)
+gboolean ff_options_fail(GError **error, const char *format, ...)
 {
     va_list arguments;
 
@@ -235,34 +218,55 @@ static const char *describe_value(const char *value_name)
     return value_name;
 }
 
-static gboolean take_one(FfOptions *options, const char *text, GError **error)
+/* For mount(8), systemd and people, in fstab(5). */
+static gboolean is_remark(const char *name)
 {
-    const char *equals = strchr(text, '=');
-    g_autofree char *name = equals == NULL ? g_strdup(text) : g_strndup(text, equals - text);
-    const char *value = equals == NULL ? NULL : equals + 1;
+    return g_str_has_prefix(name, "x-") || g_str_has_prefix(name, "X-") ||
+           g_str_equal(name, "comment");
+}
+
+gboolean ff_options_take(FfOptions *options, const char *name, const char *value, GError **error)
+{
     const Option *option = find_option(name);
 
     if (option == NULL)
-        return usage_error(error, "unknown option '%s': see 'fifofs --help'", name);
+        return ff_options_fail(error, "unknown option '%s': see 'fifofs --help'", name);
     if (option->value_name == NULL && value != NULL)
-        return usage_error(error, "option '%s' takes no value: write '-o %s'", name, name);
+        return ff_options_fail(error, "option '%s' takes no value: write '%s'", name, name);
     if (option->value_name != NULL && value == NULL)
-        return usage_error(error, "option '%s' needs a value: write '-o %s=%s'", name, name,
-                           option->value_name);
+        return ff_options_fail(error, "option '%s' needs a value: write '%s=%s'", name, name,
+                               option->value_name);
     if (!option->take(options, option, value))
-        return usage_error(error, "bad value '%s' for option '%s': write %s", value, name,
-                           describe_value(option->value_name));
+        return ff_options_fail(error, "bad value '%s' for option '%s': write %s", value, name,
+                               describe_value(option->value_name));
     return TRUE;
 }
 
-static gboolean take_list(FfOptions *options, const char *list, GError **error)
+static gboolean take_item(FfOptions *options, const char *item, GError **error)
+{
+    const char *equals = strchr(item, '=');
+    g_autofree char *name = equals == NULL ? g_strdup(item) : g_strndup(item, equals - item);
+
+    if (is_remark(name))
+        return TRUE;
+    return ff_options_take(options, name, equals == NULL ? NULL : equals + 1, error);
+}
+
+gboolean ff_options_take_list(FfOptions *options, const char *list, GError **error)
 {
     g_auto(GStrv) items = g_strsplit(list, ",", -1);
 
     for (char **item = items; *item != NULL; item++)
-        if (**item != '\0' && !take_one(options, *item, error))
+        if (**item != '\0' && !take_item(options, *item, error))
             return FALSE;
     return TRUE;
+}
+
+gboolean ff_options_is_flag(const char *name)
+{
+    const Option *option = find_option(name);
+
+    return option != NULL && option->value_name == NULL;
 }
 
 static void fill_defaults(FfOptions *options)
@@ -279,17 +283,20 @@ static void fill_defaults(FfOptions *options)
     registry->root_gid = registry->fix_gid ? registry->gid : getegid();
 }
 
-static gboolean check_consistency(const FfOptions *options, GError **error)
+gboolean ff_options_settle(FfOptions *options, GError **error)
 {
     const FfModes *modes = &options->registry.modes;
 
+    fill_defaults(options);
+
     if ((modes->fifo_floor & ~modes->fifo_ceiling) != 0)
-        return usage_error(error, "floor %04o allows what ceiling %04o forbids: raise the ceiling",
-                           modes->fifo_floor, modes->fifo_ceiling);
-    return TRUE;
+        return ff_options_fail(error,
+                               "floor %04o allows what ceiling %04o forbids: raise the ceiling",
+                               modes->fifo_floor, modes->fifo_ceiling);
+    return ff_declared_check(options->declared, options->config, &options->registry, error);
 }
 
-static char *describe_options(void)
+char *ff_options_describe(void)
 {
     GString *text = g_string_new("Mount options (-o NAME[=VALUE],...), defaults in brackets:\n");
 
@@ -303,77 +310,31 @@ static char *describe_options(void)
                    : g_strconcat(table[i].name, "=", table[i].value_name, NULL);
         g_string_append_printf(text, "  %-18s %s\n", left, table[i].help);
     }
-    g_string_append(text, "  ro, noexec, noatime, rw, exec, nosuid, nodev, default_permissions\n\n"
+    g_string_append(text, "  ro, noexec, noatime, and what else fstab(5) has\n\n"
                           "TIME is 30, 30s, 500ms, 15min, 2h, 7d or infinity. End it with "
                           "'fusermount3 -u MOUNTPOINT'.");
     return g_string_free(text, FALSE);
 }
 
-static GOptionContext *new_context(FfOptions *options, char ***lists, char ***rest)
+FfOptions *ff_options_new(void)
 {
-    const GOptionEntry entries[] = {
-        {"options", 'o', 0, G_OPTION_ARG_STRING_ARRAY, lists, "Mount options, see below", "OPTS"},
-        {"foreground", 'f', 0, G_OPTION_ARG_NONE, &options->foreground, "Stay in the foreground",
-         NULL},
-        {"debug", 'd', 0, G_OPTION_ARG_NONE, &options->debug,
-         "Log requests and changes to stderr; implies -f", NULL},
-        {"version", 'V', 0, G_OPTION_ARG_NONE, &options->show_version, "Show the version", NULL},
-        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, rest, NULL, "MOUNTPOINT"},
-        {NULL}};
-    GOptionContext *context = g_option_context_new(NULL);
-    g_autofree char *description = describe_options();
-
-    g_option_context_add_main_entries(context, entries, NULL);
-    g_option_context_set_summary(context, "Mount a directory in which every name is a FIFO.");
-    g_option_context_set_description(context, description);
-    return context;
-}
-
-static gboolean take_mountpoint(FfOptions *options, char **rest, GError **error)
-{
-    if (rest == NULL || rest[0] == NULL || *rest[0] == '\0')
-        return usage_error(error, "no mountpoint given: fifofs [-o OPTIONS] MOUNTPOINT");
-    if (rest[1] != NULL)
-        return usage_error(error, "one mountpoint wanted, also given '%s'", rest[1]);
-    options->mountpoint = g_strdup(rest[0]);
-    return TRUE;
-}
-
-static gboolean take_arguments(FfOptions *options, char **lists, char **rest, GError **error)
-{
-    for (char **list = lists; list != NULL && *list != NULL; list++)
-        if (!take_list(options, *list, error))
-            return FALSE;
-    fill_defaults(options);
-    options->foreground |= options->debug;
-    return check_consistency(options, error) && take_mountpoint(options, rest, error);
-}
-
-FfOptions *ff_options_parse(int argc, char **argv, GError **error)
-{
-    g_autoptr(FfOptions) options = g_new0(FfOptions, 1);
-    g_auto(GStrv) lists = NULL;
-    g_auto(GStrv) rest = NULL;
-    g_autoptr(GOptionContext) context = new_context(options, &lists, &rest);
-    g_autoptr(GError) parse_error = NULL;
+    FfOptions *options = g_new0(FfOptions, 1);
 
     options->mount_options = g_string_new(NULL);
+    options->source = g_strdup("fifofs");
+    options->declared = ff_declared_list_new();
     options->registry.policy = ff_policy_default;
-    if (!g_option_context_parse(context, &argc, &argv, &parse_error)) {
-        usage_error(error, "%s: see 'fifofs --help'", parse_error->message);
-        return NULL;
-    }
-    if (!options->show_version && !take_arguments(options, lists, rest, error))
-        return NULL;
-    return g_steal_pointer(&options);
+    return options;
 }
 
 void ff_options_free(FfOptions *options)
 {
     if (options == NULL)
         return;
-    if (options->mount_options != NULL)
-        g_string_free(options->mount_options, TRUE);
+    g_string_free(options->mount_options, TRUE);
+    g_ptr_array_unref(options->declared);
+    g_free(options->config);
+    g_free(options->source);
     g_free(options->mountpoint);
     g_free(options);
 }
@@ -382,8 +343,8 @@ char *ff_options_to_text(const FfOptions *options)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
 
-    g_key_file_set_string(file, CONFIG_GROUP, "version", FIFOFS_VERSION);
-    g_key_file_set_string(file, CONFIG_GROUP, "mountpoint", options->mountpoint);
+    g_key_file_set_string(file, FF_CONFIG_GROUP, FF_CONFIG_VERSION, FIFOFS_VERSION);
+    g_key_file_set_string(file, FF_CONFIG_GROUP, FF_CONFIG_MOUNTPOINT, options->mountpoint);
     for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
         g_autofree char *value = NULL;
 
@@ -391,7 +352,7 @@ char *ff_options_to_text(const FfOptions *options)
             continue;
         value = table[i].show(options, &table[i]);
         if (value != NULL)
-            g_key_file_set_string(file, CONFIG_GROUP, table[i].name, value);
+            g_key_file_set_string(file, FF_CONFIG_GROUP, table[i].name, value);
     }
     return g_key_file_to_data(file, NULL, NULL);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the command line says.
+ * What a mount is to be like.
  *
- * One table in options.c describes every -o option; parsing, --help and the file `.fifofs/config`
- * follow from it.
+ * One table in options.c describes every -o option; the command line (arguments.c), configuration
+ * files (configfile.c), --help and the file `.fifofs/config` follow from it.
  */
 #pragma once
 
@@ -24,30 +24,61 @@ typedef enum {
 #define FF_OPTIONS_ERROR ff_options_error_quark()
 GQuark ff_options_error_quark(void);
 
+/* Names in configuration files, and in `.fifofs/config`, which can be used as one. */
+#define FF_CONFIG_GROUP      "fifofs"
+#define FF_CONFIG_VERSION    "version"
+#define FF_CONFIG_MOUNTPOINT "mountpoint"
+
+/* The one option that has no place in a configuration file. */
+#define FF_OPTION_CONFIG "config"
+
 typedef struct {
-    gboolean foreground;
     gboolean debug;
-    gboolean show_version;
     gboolean allow_other;
-    /* Absolute, symlinks resolved, once ff_mountpoint_check() has seen it. */
+    /* Absolute, symlinks resolved, once ff_mountpoint_check() has seen it. May be NULL before. */
     char *mountpoint;
+    /* Make the mountpoint where there is none. */
+    gboolean make_mountpoint;
+    /* What mount tables show as the source. */
+    char *source;
+    /* The configuration file, as it was named or, later, where it was found; or NULL. */
+    char *config;
     /* Options that are the kernel's or fusermount3's business ("ro", "noexec"), comma-separated. */
     GString *mount_options;
     FfRegistryOptions registry;
+    /* FfDeclared, from the configuration file. */
+    GPtrArray *declared;
     /* Which of the defaults that depend on allow_other were chosen. */
     gboolean ceiling_set, dir_ceiling_set, root_mode_set;
 } FfOptions;
 
-/**
- * ff_options_parse() - read the command line
- *
- * --help is answered by printing and leaving.
- *
- * Return: the options, or NULL with an FF_OPTIONS_ERROR.
- */
-FfOptions *ff_options_parse(int argc, char **argv, GError **error);
+/* Options of which none is chosen; fill in, then ff_options_settle(). */
+FfOptions *ff_options_new(void);
 void ff_options_free(FfOptions *options);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfOptions, ff_options_free)
+
+/**
+ * ff_options_take() - choose one
+ * @value: NULL for an option without a value
+ */
+gboolean ff_options_take(FfOptions *options, const char *name, const char *value, GError **error);
+
+/* Choose those of a list with commas, as behind -o and in fstab(5). */
+gboolean ff_options_take_list(FfOptions *options, const char *list, GError **error);
+
+/* Return: whether it is an option that takes no value. */
+gboolean ff_options_is_flag(const char *name);
+
+/**
+ * ff_options_settle() - fill in the defaults, and see whether it all goes together
+ */
+gboolean ff_options_settle(FfOptions *options, GError **error);
+
+/* Set an FF_OPTIONS_ERROR of FF_EXIT_USAGE. Return: FALSE. */
+gboolean ff_options_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* The part of --help about them. */
+char *ff_options_describe(void);
 
 /* The effective options as GKeyFile text. */
 char *ff_options_to_text(const FfOptions *options);

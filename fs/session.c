@@ -46,9 +46,21 @@ static void catch_wake_signal(void)
     sigaction(WAKE_SIGNAL, &action, NULL);
 }
 
+/* libfuse takes apart a list with commas, and wants those in a value escaped. */
+static char *escape_value(const char *value)
+{
+    GString *text = g_string_new(value);
+
+    g_string_replace(text, "\\", "\\\\", 0);
+    g_string_replace(text, ",", "\\,", 0);
+    return g_string_free(text, FALSE);
+}
+
 static char *mount_option_text(const FfOptions *options)
 {
-    return g_strconcat("default_permissions,fsname=fifofs,subtype=fifofs",
+    g_autofree char *source = escape_value(options->source);
+
+    return g_strconcat("default_permissions,subtype=fifofs,fsname=", source,
                        options->allow_other ? ",allow_other" : "",
                        options->mount_options->len > 0 ? "," : "", options->mount_options->str,
                        NULL);

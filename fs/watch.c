@@ -156,6 +156,14 @@ gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfWatchResume 
     return FALSE;
 }
 
+void ff_watch_expect(FfWatch *watch, FfNode *directory)
+{
+    if (g_hash_table_contains(watch->by_id, &directory->id))
+        return;
+    new_watched(watch, directory->id)->state = STATE_BLIND;
+    ff_registry_set_blind(watch->registry, directory, TRUE);
+}
+
 /* The path on the mount, or NULL for a directory that is gone. */
 static char *path_of(FfWatch *watch, guint64 id)
 {

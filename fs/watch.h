@@ -51,6 +51,14 @@ gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfWatchResume 
                          gpointer data);
 
 /**
+ * ff_watch_expect() - a FIFO is about to come into this directory that no process has asked for
+ *
+ * No name of it is cached, so nobody can open it without a LOOKUP; the watch can wait for the first
+ * of these. Registry locked.
+ */
+void ff_watch_expect(FfWatch *watch, FfNode *directory);
+
+/**
  * ff_watch_catch_up() - take in all that has been reported until now
  *
  * Reports name FIFOs by directory and name, so it must be done before a name goes or moves; before

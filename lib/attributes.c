@@ -68,3 +68,38 @@ int ff_registry_set_policy(FfRegistry *registry, FfNode *node, const char *key, 
     ff_registry_emit_plain(registry, FF_CHANGE_POLICY, node);
     return 0;
 }
+
+/* Give a directory the new default of each value of which it has the former. */
+static void follow_default(FfRegistry *registry, FfNode *node, const FfPolicy *former,
+                           const FfPolicy *policy)
+{
+    for (guint i = 0; ff_policy_keys[i] != NULL; i++) {
+        const char *key = ff_policy_keys[i];
+        g_autofree char *was = ff_policy_get(former, key), *is = ff_policy_get(policy, key);
+        g_autofree char *own = ff_policy_get(node->policy, key);
+
+        if (!g_str_equal(was, is) && g_str_equal(own, was))
+            ff_registry_set_policy(registry, node, key, is);
+    }
+}
+
+void ff_registry_set_options(FfRegistry *registry, const FfRegistryOptions *options)
+{
+    FfRegistryOptions former = registry->options;
+    FfNode *root = registry->root;
+    GHashTableIter iter;
+    gpointer node;
+
+    registry->options = *options;
+    registry->options.root_uid = former.root_uid;
+    registry->options.root_gid = former.root_gid;
+    if (options->root_mode != former.root_mode) {
+        root->mode = S_IFDIR | (options->root_mode & FF_MODE_BITS);
+        root->ctime = ff_registry_realtime(registry);
+        ff_registry_emit_plain(registry, FF_CHANGE_ATTRIBUTES, root);
+    }
+    g_hash_table_iter_init(&iter, registry->nodes);
+    while (g_hash_table_iter_next(&iter, &node, NULL))
+        if (!ff_node_is_fifo(node) && ff_node_is_linked(node))
+            follow_default(registry, node, &former.policy, &options->policy);
+}

@@ -61,6 +61,14 @@ FfRegistryLocker *ff_registry_locker_new_for(FfRegistry *registry, FfActor actor
 void ff_registry_listen(FfRegistry *registry, FfChangeListener listener, gpointer data);
 
 const FfRegistryOptions *ff_registry_options(const FfRegistry *registry);
+
+/**
+ * ff_registry_set_options() - from now on others
+ *
+ * They are for what is created from then on. Directories which have the former default of a value
+ * get the new one. The mode of the root follows, its owner does not.
+ */
+void ff_registry_set_options(FfRegistry *registry, const FfRegistryOptions *options);
 gint64 ff_registry_now(const FfRegistry *registry);
 
 /**

@@ -314,19 +314,30 @@ class Mountpoints(CliTestCase):
                 self.assertEqual(outcome.returncode, MOUNTPOINT)
                 self.assertRegex(outcome.stderr, rb'\A[^\n]*already a fifofs mount[^\n]*\n\Z')
 
-    def test_mount_whose_daemon_is_dead_is_refused_with_the_remedy(self):
+    def test_mount_whose_daemon_is_dead_is_taken_away(self):
+        allow_users_to_mount()
+        for uid in (0, USER_A):
+            with self.subTest(uid=uid):
+                path = self.directory_of(uid, f'of-{uid}')
+                daemon = self.serve(path, uid=uid)
+                daemon.kill()
+                daemon.wait()
+
+                outcome = run_fifofs(path, uid=uid)
+
+                self.assertEqual((outcome.returncode, outcome.stderr), (0, b''))
+                self.assertEqual(sum(line[0] == path for line in mount_lines()), 1)
+                as_user(uid, os.mkfifo, path + '/works')
+                subprocess.run(['fusermount3', '-u', path], check=True, user=uid, group=uid)
+
+    def test_mount_of_another_whose_daemon_is_dead_stays(self):
         daemon = self.serve(self.mountpoint)
         daemon.kill()
         daemon.wait()
-
-        outcome = run_fifofs(self.mountpoint)
-
+        outcome = run_fifofs(self.mountpoint, uid=USER_A)
         self.assertEqual(outcome.returncode, MOUNTPOINT)
-        self.assertRegex(outcome.stderr, rb'\A[^\n]*fusermount3 -uz[^\n]*\n\Z')
+        self.assertIsNotNone(mount_at(self.mountpoint))
         subprocess.run(['fusermount3', '-uz', self.mountpoint], check=True)
-        daemon = self.serve(self.mountpoint)
-        daemon.terminate()
-        self.assert_ends_well(daemon, self.mountpoint)
 
     def test_directory_below_a_mount_can_be_a_mountpoint(self):
         outer = self.serve(self.mountpoint)

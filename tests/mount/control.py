@@ -15,6 +15,8 @@ from fifofs_test import USER_A, USER_B, Mount, as_user, attempt, on_fifofs, wait
 
 MANY = 10_000
 
+FILES = ['config', 'events', 'metrics', 'pipes']
+
 # The members of each object, with the types that they may have.
 MEMBERS = {
     'path': str, 'id': int, 'mode': str, 'uid': int, 'gid': int, 'creator': (dict, type(None)),
@@ -85,7 +87,7 @@ class TheDirectory(fifofs_test.TestCase):
         self.assertEqual(os.stat(directory).st_nlink, 2)
         for uid in (0, USER_A):
             found = as_user(uid, os.listdir, directory + '/.fifofs')
-            self.assertEqual(sorted(found), ['config', 'pipes'])
+            self.assertEqual(sorted(found), FILES)
 
     @on_fifofs('allow_other')
     def test_it_looks_like_files_that_are_there_to_be_read(self, directory):
@@ -98,7 +100,7 @@ class TheDirectory(fifofs_test.TestCase):
                 self.assertEqual(entry.inode(), entry.stat().st_ino)
                 self.assertEqual(stat.filemode(entry.stat().st_mode), '-r--r--r--')
                 numbers.add(entry.inode())
-        self.assertEqual(len(numbers), 4)
+        self.assertEqual(len(numbers), 2 + len(FILES))
         self.assertEqual(os.stat(base + '/..').st_ino, os.stat(directory).st_ino)
         os.mkfifo(directory + '/fifo')
         self.assertNotIn(os.stat(directory + '/fifo').st_ino, numbers)
@@ -139,7 +141,7 @@ class TheDirectory(fifofs_test.TestCase):
                 with self.subTest(uid=uid, call=function.__name__, arguments=arguments):
                     self.assertIn(attempt(as_user, uid, function, *arguments), refusals)
         self.assertEqual(attempt(os.stat, base + '/new'), 'ENOENT')
-        self.assertEqual(sorted(os.listdir(base)), ['config', 'pipes'])
+        self.assertEqual(sorted(os.listdir(base)), FILES)
         after = {name: os.stat(f'{base}/{name}') for name in before}
         self.assertEqual(after, before)
         self.assertEqual(os.listdir(directory), ['fifo'])

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "configfile.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "declared.h"
+
+#define SUFFIX ".conf"
+
+/* More than anybody writes by hand; what is larger is some other file. */
+#define MAX_BYTES (16 * 1024 * 1024)
+
+gboolean ff_config_is_name(const char *name)
+{
+    return *name != '\0' && *name != '.' && strchr(name, '/') == NULL;
+}
+
+/* Where NAME.conf is looked for, the first first: root's own directory is that of the system. */
+static GPtrArray *directories(void)
+{
+    GPtrArray *found = g_ptr_array_new_with_free_func(g_free);
+
+    if (geteuid() != 0)
+        g_ptr_array_add(found, g_build_filename(g_get_user_config_dir(), "fifofs", NULL));
+    g_ptr_array_add(found, g_strdup(FIFOFS_SYSCONFDIR "/fifofs"));
+    return found;
+}
+
+static char *find_name(const char *name, GError **error)
+{
+    g_autoptr(GPtrArray) places = directories();
+    g_autofree char *file = g_strconcat(name, SUFFIX, NULL);
+
+    for (guint i = 0; i < places->len; i++) {
+        g_autofree char *path = g_build_filename(places->pdata[i], file, NULL);
+
+        if (g_file_test(path, G_FILE_TEST_EXISTS))
+            return g_steal_pointer(&path);
+    }
+    ff_options_fail(error, "no configuration '%s': write %s/%s, or give a path with a '/' in it",
+                    name, (const char *)places->pdata[0], file);
+    return NULL;
+}
+
+char *ff_config_find(const char *text, const char *directory, GError **error)
+{
+    if (strchr(text, '/') != NULL)
+        return g_canonicalize_filename(text, directory);
+    if (!ff_config_is_name(text)) {
+        ff_options_fail(
+            error, "'%s' is no configuration: give its name, or a path with a '/' in it", text);
+        return NULL;
+    }
+    return find_name(text, error);
+}
+
+/* --- which line? --- */
+
+typedef struct {
+    const char *text;
+    /* Where each line begins, and where the last one ends. */
+    GArray *starts;
+} Lines;
+
+static Lines lines_of(const char *text)
+{
+    Lines lines = {text, g_array_new(FALSE, FALSE, sizeof(gsize))};
+    gsize at = 0;
+
+    g_array_append_val(lines.starts, at);
+    while (text[at] != '\0') {
+        at += strcspn(text + at, "\n");
+        at += text[at] == '\n';
+        g_array_append_val(lines.starts, at);
+    }
+    return lines;
+}
+
+/* NULL for the key: the group. NULL for the group: whatever makes the file unreadable. */
+static gboolean have_reached(const Lines *lines, guint n_lines, const char *group, const char *key)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    gsize length = g_array_index(lines->starts, gsize, n_lines);
+
+    if (!g_key_file_load_from_data(file, lines->text, length, G_KEY_FILE_NONE, NULL))
+        return length > 0;
+    if (group == NULL)
+        return FALSE;
+    return key == NULL ? g_key_file_has_group(file, group)
+                       : g_key_file_has_key(file, group, key, NULL);
+}
+
+/* The number of the first line with which it is so. What is so of some lines is so of more. */
+static guint line_of(const char *text, const char *group, const char *key)
+{
+    Lines lines = lines_of(text);
+    g_autoptr(GArray) starts = lines.starts;
+    guint low = 0, high = starts->len - 1;
+
+    while (high - low > 1) {
+        guint middle = low + (high - low) / 2;
+
+        if (have_reached(&lines, middle, group, key))
+            high = middle;
+        else
+            low = middle;
+    }
+    return MAX(high, 1);
+}
+
+/* --- what does it say? --- */
+
+typedef struct {
+    const char *path;
+    const char *text;
+    GKeyFile *file;
+    FfOptions *options;
+} Reading;
+
+/* Put the place in front of what is wrong. Return: FALSE. */
+static gboolean at_line(const Reading *reading, const char *group, const char *key, GError **error)
+{
+    g_prefix_error(error, "%s:%u: ", reading->path, line_of(reading->text, group, key));
+    return FALSE;
+}
+
+static gboolean take_mountpoint(FfOptions *options, const char *value, GError **error)
+{
+    if (g_str_has_prefix(value, "~/"))
+        options->mountpoint = g_build_filename(g_get_home_dir(), value + 2, NULL);
+    else if (g_path_is_absolute(value))
+        options->mountpoint = g_strdup(value);
+    else
+        return ff_options_fail(error, "mountpoint '%s': write a path that begins with '/' or '~/'",
+                               value);
+    return TRUE;
+}
+
+static gboolean take_flag(FfOptions *options, const char *key, const char *value, GError **error)
+{
+    if (g_str_equal(value, "false"))
+        return TRUE;
+    if (!g_str_equal(value, "true"))
+        return ff_options_fail(error, "bad value '%s' for option '%s': write true or false", value,
+                               key);
+    return ff_options_take(options, key, NULL, error);
+}
+
+static gboolean take_option(const Reading *reading, const char *key, GError **error)
+{
+    FfOptions *options = reading->options;
+    g_autoptr(GError) bad_text = NULL;
+    g_autofree char *value = g_key_file_get_string(reading->file, FF_CONFIG_GROUP, key, &bad_text);
+
+    if (value == NULL)
+        return ff_options_fail(error, "%s", bad_text->message);
+    /* What was read from .fifofs/config may be written back. */
+    if (g_str_equal(key, FF_CONFIG_VERSION) || g_str_equal(key, FF_OPTION_CONFIG))
+        return TRUE;
+    if (g_str_equal(key, FF_CONFIG_MOUNTPOINT))
+        return take_mountpoint(options, value, error);
+    if (ff_options_is_flag(key))
+        return take_flag(options, key, value, error);
+    return ff_options_take(options, key, value, error);
+}
+
+static gboolean take_options(const Reading *reading, GError **error)
+{
+    g_auto(GStrv) keys = g_key_file_get_keys(reading->file, FF_CONFIG_GROUP, NULL, NULL);
+
+    for (char **key = keys; key != NULL && *key != NULL; key++)
+        if (!take_option(reading, *key, error))
+            return at_line(reading, FF_CONFIG_GROUP, *key, error);
+    return TRUE;
+}
+
+static gboolean take_declared_key(const Reading *reading, FfDeclared *declared, const char *group,
+                                  const char *key, GError **error)
+{
+    g_autoptr(GError) bad_text = NULL;
+    g_autofree char *value = g_key_file_get_string(reading->file, group, key, &bad_text);
+
+    if (value == NULL)
+        return ff_options_fail(error, "%s", bad_text->message);
+    return ff_declared_take(declared, key, value, error);
+}
+
+static gboolean take_declared(const Reading *reading, const char *group, GError **error)
+{
+    FfDeclared *declared = ff_declared_new(group, error);
+    g_auto(GStrv) keys = NULL;
+
+    if (declared == NULL)
+        return at_line(reading, group, NULL, error);
+    declared->line = line_of(reading->text, group, NULL);
+    g_ptr_array_add(reading->options->declared, declared);
+    keys = g_key_file_get_keys(reading->file, group, NULL, NULL);
+    for (char **key = keys; key != NULL && *key != NULL; key++)
+        if (!take_declared_key(reading, declared, group, *key, error))
+            return at_line(reading, group, *key, error);
+    return TRUE;
+}
+
+static gboolean take_groups(const Reading *reading, GError **error)
+{
+    g_auto(GStrv) groups = g_key_file_get_groups(reading->file, NULL);
+
+    for (char **group = groups; *group != NULL; group++) {
+        if (g_str_equal(*group, FF_CONFIG_GROUP)) {
+            if (!take_options(reading, error))
+                return FALSE;
+        } else if (!take_declared(reading, *group, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean read_text(const char *path, char **text, gsize *length, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+
+    if (!g_file_get_contents(path, text, length, &failure))
+        return ff_options_fail(error, "%s", failure->message);
+    if (*length > MAX_BYTES || strlen(*text) != *length)
+        return ff_options_fail(error, "%s: this is no configuration file: see fifofs.conf(5)",
+                               path);
+    return TRUE;
+}
+
+gboolean ff_config_load(const char *path, FfOptions *options, GError **error)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) failure = NULL;
+    Reading reading = {path, NULL, file, options};
+    gsize length;
+
+    if (!read_text(path, &text, &length, error))
+        return FALSE;
+    reading.text = text;
+    if (length == 0)
+        return TRUE;
+    if (!g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, &failure)) {
+        ff_options_fail(error, "%s", failure->message);
+        return at_line(&reading, NULL, NULL, error);
+    }
+    return take_groups(&reading, error);
+}

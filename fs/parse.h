@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Modes, users and groups as people write them. */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+/* An octal mode of up to twelve bits. Return: FALSE for anything else; @mode is then untouched. */
+gboolean ff_parse_mode(const char *text, mode_t *mode);
+
+/* A number or a name. Return: FALSE where there is no such user or group. */
+gboolean ff_parse_user(const char *text, uid_t *uid);
+gboolean ff_parse_group(const char *text, gid_t *gid);
