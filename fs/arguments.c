@@ -61,13 +61,13 @@ static GOptionContext *new_context(FfArguments *arguments)
 static GOptionContext *new_helper_context(FfArguments *arguments)
 {
     const GOptionEntry entries[] = {
-        {NULL, 'o', 0, G_OPTION_ARG_STRING_ARRAY, &arguments->lists, "Mount options, see fifofs(8)",
-         "OPTS"},
-        {NULL, 'f', 0, G_OPTION_ARG_NONE, &arguments->fake, "Do everything but mount", NULL},
-        {NULL, 's', 0, G_OPTION_ARG_NONE, &arguments->ignored_flag, "Nothing", NULL},
-        {NULL, 'n', 0, G_OPTION_ARG_NONE, &arguments->ignored_flag, "Nothing", NULL},
-        {NULL, 'v', 0, G_OPTION_ARG_NONE, &arguments->ignored_flag, "Nothing", NULL},
-        {NULL, 't', 0, G_OPTION_ARG_STRING, &arguments->ignored_word, "Nothing", "TYPE"},
+        {"options", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &arguments->lists,
+         "Mount options, see fifofs(8)", "OPTS"},
+        {"fake", 'f', 0, G_OPTION_ARG_NONE, &arguments->fake, "Do everything but mount", NULL},
+        {"sloppy", 's', 0, G_OPTION_ARG_NONE, &arguments->ignored_flag, "Nothing", NULL},
+        {"no-mtab", 'n', 0, G_OPTION_ARG_NONE, &arguments->ignored_flag, "Nothing", NULL},
+        {"verbose", 'v', 0, G_OPTION_ARG_NONE, &arguments->ignored_flag, "Nothing", NULL},
+        {"types", 't', 0, G_OPTION_ARG_STRING, &arguments->ignored_word, "Nothing", "TYPE"},
         {"version", 'V', 0, G_OPTION_ARG_NONE, &arguments->show_version, "Show the version", NULL},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments->rest, NULL,
          "SOURCE MOUNTPOINT"},

@@ -79,7 +79,7 @@ static Lines lines_of(const char *text)
     return lines;
 }
 
-/* NULL for the key: the group. NULL for the group: whatever makes the file unreadable. */
+/* NULL for the key and the group: whatever makes the file unreadable. */
 static gboolean have_reached(const Lines *lines, guint n_lines, const char *group, const char *key)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
@@ -87,10 +87,7 @@ static gboolean have_reached(const Lines *lines, guint n_lines, const char *grou
 
     if (!g_key_file_load_from_data(file, lines->text, length, G_KEY_FILE_NONE, NULL))
         return length > 0;
-    if (group == NULL)
-        return FALSE;
-    return key == NULL ? g_key_file_has_group(file, group)
-                       : g_key_file_has_key(file, group, key, NULL);
+    return key != NULL && g_key_file_has_key(file, group, key, NULL);
 }
 
 /* The number of the first line with which it is so. What is so of some lines is so of more. */
@@ -111,16 +108,40 @@ static guint line_of(const char *text, const char *group, const char *key)
     return MAX(high, 1);
 }
 
+/* Group to the number of the line that it begins with; the latter as a pointer. */
+static GHashTable *lines_of_groups(const char *text)
+{
+    GHashTable *found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+    for (guint i = 0; lines[i] != NULL; i++) {
+        const char *line = g_strstrip(lines[i]);
+        gsize length = strlen(line);
+        g_autofree char *group = NULL;
+
+        if (length < 2 || line[0] != '[' || line[length - 1] != ']')
+            continue;
+        group = g_strndup(line + 1, length - 2);
+        if (!g_hash_table_contains(found, group))
+            g_hash_table_insert(found, g_steal_pointer(&group), GUINT_TO_POINTER(i + 1));
+    }
+    return found;
+}
+
 /* --- what does it say? --- */
 
 typedef struct {
     const char *path;
     const char *text;
     GKeyFile *file;
+    GHashTable *lines_of_groups;
     FfOptions *options;
 } Reading;
 
-/* Put the place in front of what is wrong. Return: FALSE. */
+/*
+ * Put the place of a key in front of what is wrong with it; NULL twice for what makes the file
+ * unreadable. Return: FALSE.
+ */
 static gboolean at_line(const Reading *reading, const char *group, const char *key, GError **error)
 {
     g_prefix_error(error, "%s:%u: ", reading->path, line_of(reading->text, group, key));
@@ -190,12 +211,15 @@ static gboolean take_declared_key(const Reading *reading, FfDeclared *declared, 
 
 static gboolean take_declared(const Reading *reading, const char *group, GError **error)
 {
+    guint line = GPOINTER_TO_UINT(g_hash_table_lookup(reading->lines_of_groups, group));
     FfDeclared *declared = ff_declared_new(group, error);
     g_auto(GStrv) keys = NULL;
 
-    if (declared == NULL)
-        return at_line(reading, group, NULL, error);
-    declared->line = line_of(reading->text, group, NULL);
+    if (declared == NULL) {
+        g_prefix_error(error, "%s:%u: ", reading->path, line);
+        return FALSE;
+    }
+    declared->line = line;
     g_ptr_array_add(reading->options->declared, declared);
     keys = g_key_file_get_keys(reading->file, group, NULL, NULL);
     for (char **key = keys; key != NULL && *key != NULL; key++)
@@ -236,12 +260,14 @@ gboolean ff_config_load(const char *path, FfOptions *options, GError **error)
     g_autofree char *text = NULL;
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autoptr(GError) failure = NULL;
-    Reading reading = {path, NULL, file, options};
+    g_autoptr(GHashTable) groups = NULL;
+    Reading reading = {.path = path, .file = file, .options = options};
     gsize length;
 
     if (!read_text(path, &text, &length, error))
         return FALSE;
     reading.text = text;
+    reading.lines_of_groups = groups = lines_of_groups(text);
     if (length == 0)
         return TRUE;
     if (!g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, &failure)) {
