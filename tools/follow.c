@@ -26,13 +26,13 @@ struct Follower {
 static int open_events(const Mount *mount)
 {
     g_autofree char *path = g_build_filename(mount->point, ".fifofs", "events", NULL);
-    g_auto(AutoFd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    FileInfo info;
-    int result = fd < 0 ? -errno : file_look(fd, "", &info);
+    g_auto(FfAutoFd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    FfFileInfo info;
+    int result = fd < 0 ? -errno : ff_file_look(fd, "", &info);
 
     if (result < 0)
         return result;
-    return info.id.dev == mount->dev ? auto_fd_steal(&fd) : -ESTALE;
+    return info.id.dev == mount->dev ? ff_auto_fd_steal(&fd) : -ESTALE;
 }
 
 static int open_any(const GPtrArray *mounts, dev_t dev)

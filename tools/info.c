@@ -22,7 +22,7 @@ static int for_each_attribute(const char *path,
                               void (*visit)(const char *name, const char *value, gpointer data),
                               gpointer data)
 {
-    g_auto(AutoFd) fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    g_auto(FfAutoFd) fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     return fd < 0 ? -errno : attributes_each(fd, visit, data);
 }

@@ -51,8 +51,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 static int make(const Place *place, const char *name, const Recipe *recipe, mode_t *mode)
 {
     Place made = {place->mount, place->directory, (char *)name};
-    FileInfo info;
-    g_auto(AutoFd) fd = -1;
+    FfFileInfo info;
+    g_auto(FfAutoFd) fd = -1;
 
     if (mkfifoat(place->directory, name, recipe->mode) < 0)
         return -errno;

@@ -11,7 +11,7 @@
 
 static int borrow(pid_t pid, int number)
 {
-    g_auto(AutoFd) pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    g_auto(FfAutoFd) pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 
     return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
 }
@@ -22,15 +22,15 @@ static int borrow(pid_t pid, int number)
  */
 static gboolean is_that_fifo(const Fifo *fifo, int fd)
 {
-    FileInfo info;
+    FfFileInfo info;
 
-    return file_look(fd, "", &info) == 0 && info.id.dev == fifo->mount->dev &&
+    return ff_file_look(fd, "", &info) == 0 && info.id.dev == fifo->mount->dev &&
            info.id.ino == fifo->id;
 }
 
 gboolean pipebuf_read(Fifo *fifo, pid_t pid, int number)
 {
-    g_auto(AutoFd) fd = borrow(pid, number);
+    g_auto(FfAutoFd) fd = borrow(pid, number);
     int queued, capacity;
 
     if (fd < 0 || !is_that_fifo(fifo, fd) || ioctl(fd, FIONREAD, &queued) < 0)

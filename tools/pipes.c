@@ -127,9 +127,9 @@ static int copy_all(int from, int to)
 /* Return: 0 or an errno, which becomes the exit status of the child. */
 static int copy_list(const Mount *mount, const char *path, int to)
 {
-    g_auto(AutoFd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    FileInfo info;
-    int result = fd < 0 ? -errno : file_look(fd, "", &info);
+    g_auto(FfAutoFd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    FfFileInfo info;
+    int result = fd < 0 ? -errno : ff_file_look(fd, "", &info);
 
     if (result < 0)
         return -result;

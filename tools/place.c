@@ -18,9 +18,9 @@ int place_find(const GPtrArray *mounts, const char *path, Place *place)
     const char *name = slash == NULL ? path : slash + 1;
     g_autofree char *directory = slash == NULL ? g_strdup(".")
                                                : g_strndup(path, (gsize)(name - path));
-    g_auto(AutoFd) fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    FileInfo info;
-    int result = fd < 0 ? -errno : file_look(fd, "", &info);
+    g_auto(FfAutoFd) fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    FfFileInfo info;
+    int result = fd < 0 ? -errno : ff_file_look(fd, "", &info);
 
     *place = EMPTY_PLACE;
     if (result < 0)
@@ -28,7 +28,7 @@ int place_find(const GPtrArray *mounts, const char *path, Place *place)
     place->mount = mounts_find_id(mounts, info.mount_id);
     if (place->mount == NULL)
         return -ENODEV;
-    place->directory = auto_fd_steal(&fd);
+    place->directory = ff_auto_fd_steal(&fd);
     place->name = g_strdup(name);
     return 0;
 }
@@ -41,17 +41,17 @@ void place_clear(Place *place)
     *place = EMPTY_PLACE;
 }
 
-int place_open(const Place *place, FileInfo *info)
+int place_open(const Place *place, FfFileInfo *info)
 {
     const char *name = *place->name == '\0' ? "." : place->name;
-    g_auto(AutoFd) fd = openat(place->directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    int result = fd < 0 ? -errno : file_look(fd, "", info);
+    g_auto(FfAutoFd) fd = openat(place->directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int result = fd < 0 ? -errno : ff_file_look(fd, "", info);
 
     if (result < 0)
         return result;
     if (S_ISLNK(info->mode))
         return -ELOOP;
-    return info->id.dev == place->mount->dev ? auto_fd_steal(&fd) : -ENODEV;
+    return info->id.dev == place->mount->dev ? ff_auto_fd_steal(&fd) : -ENODEV;
 }
 
 /* Return: a path without symlinks, or NULL with errno set. The last name need not be there. */
@@ -71,18 +71,18 @@ static char *canonical_path(const char *path)
     return canonical;
 }
 
-static int look_at_nearest(const char *path, FileInfo *info)
+static int look_at_nearest(const char *path, FfFileInfo *info)
 {
     g_autofree char *parent = g_path_get_dirname(path);
-    int result = file_look(AT_FDCWD, path, info);
+    int result = ff_file_look(AT_FDCWD, path, info);
 
-    return result == -ENOENT ? file_look(AT_FDCWD, parent, info) : result;
+    return result == -ENOENT ? ff_file_look(AT_FDCWD, parent, info) : result;
 }
 
 int place_inside(const GPtrArray *mounts, const char *path, const Mount **mount, char **inside)
 {
     g_autofree char *canonical = canonical_path(path);
-    FileInfo info;
+    FfFileInfo info;
     int result = canonical == NULL ? -errno : look_at_nearest(canonical, &info);
 
     if (result < 0)

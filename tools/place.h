@@ -36,7 +36,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Place, place_clear)
  * Return: an O_PATH descriptor or -errno; -ENODEV where something else is mounted there, -ELOOP for
  * a symlink.
  */
-int place_open(const Place *place, FileInfo *info);
+int place_open(const Place *place, FfFileInfo *info);
 
 /**
  * place_inside() - which part of which file system a path means

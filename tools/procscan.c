@@ -16,7 +16,7 @@ G_STATIC_ASSERT(sizeof(dev_t) == sizeof(gint64));
 
 typedef struct {
     const GPtrArray *fifos;
-    /* FileId to Fifo. */
+    /* FfFileId to Fifo. */
     GHashTable *by_id;
     /*
      * dev_t of each fifofs to whether its daemon may be asked: it gave some of the FIFOs, so it
@@ -54,11 +54,11 @@ static guint ends_from_link(int listfd, const char *name)
 
 static void describe(Holder *holder, const Process *process)
 {
-    ProcfsStat stat;
+    FfProcfsStat stat;
 
-    if (procfs_stat(process->fd, &stat) == 0)
+    if (ff_procfs_stat(process->fd, &stat) == 0)
         holder->command = g_strdup(stat.command);
-    if (procfs_uid(process->fd, &holder->uid) < 0)
+    if (ff_procfs_uid(process->fd, &holder->uid) < 0)
         holder->uid = (uid_t)-1;
 }
 
@@ -93,14 +93,14 @@ static gboolean is_refused_by_process(int listfd, const char *name)
 static gboolean visit_descriptor(int listfd, int number, gpointer data)
 {
     Process *process = data;
-    FileInfo info;
+    FfFileInfo info;
     Fifo *fifo;
     guint ends;
     char name[16];
     int result;
 
     g_snprintf(name, sizeof name, "%d", number);
-    result = file_look(listfd, name, &info);
+    result = ff_file_look(listfd, name, &info);
     if (result == -EACCES || result == -EPERM)
         process->refused = is_refused_by_process(listfd, name);
     if (result < 0)
@@ -126,12 +126,12 @@ static void fill_since(Holder *holder, int threadfd)
 {
     gint64 now = g_get_real_time();
     gint64 age, asleep;
-    ProcfsStat stat;
+    FfProcfsStat stat;
 
-    if (procfs_stat(threadfd, &stat) < 0)
+    if (ff_procfs_stat(threadfd, &stat) < 0)
         return;
-    age = MAX(procfs_boottime() - stat.started, 0);
-    holder->since_is_bound = procfs_asleep_since(threadfd, &asleep) < 0 ||
+    age = MAX(ff_procfs_boottime() - stat.started, 0);
+    holder->since_is_bound = ff_procfs_asleep_since(threadfd, &asleep) < 0 ||
                              asleep > age + G_USEC_PER_SEC;
     holder->since = now - (holder->since_is_bound ? age : asleep);
 }
@@ -140,20 +140,21 @@ static gboolean visit_thread(int listfd, int tid, gpointer data)
 {
     const Process *process = data;
     ScanResult *result = process->scan->result;
-    Waiter waiter;
+    const FfWaiterLimits limits = {process->scan->daemons, TRUE};
+    FfWaiter waiter;
     Holder *holder;
     Fifo *fifo;
     char name[16];
 
     g_snprintf(name, sizeof name, "%d", tid);
-    g_auto(AutoFd) threadfd = openat(listfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    switch (waiter_look(threadfd, tid, process->scan->daemons, &waiter)) {
-    case WAITER_NONE:
+    g_auto(FfAutoFd) threadfd = openat(listfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    switch (ff_waiter_look(threadfd, tid, &limits, &waiter, NULL)) {
+    case FF_WAITER_NONE:
         return TRUE;
-    case WAITER_UNRESOLVED:
+    case FF_WAITER_UNRESOLVED:
         result->unresolved_waiters++;
         return TRUE;
-    case WAITER_FOUND:
+    case FF_WAITER_FOUND:
         break;
     }
     fifo = g_hash_table_lookup(process->scan->by_id, &waiter.file);
@@ -162,7 +163,7 @@ static gboolean visit_thread(int listfd, int tid, gpointer data)
     holder = fifo_add_holder(fifo, process->pid);
     describe(holder, process);
     holder->tid = tid;
-    holder->ends = waiter.end;
+    holder->ends = waiter.access == O_RDONLY ? FIFO_END_READ : FIFO_END_WRITE;
     holder->stuck = TRUE;
     fill_since(holder, threadfd);
     return TRUE;
@@ -172,9 +173,9 @@ static gboolean visit_thread(int listfd, int tid, gpointer data)
 
 static gboolean has_files(int processfd)
 {
-    ProcfsStat stat;
+    FfProcfsStat stat;
 
-    return procfs_stat(processfd, &stat) == 0 && stat.has_files;
+    return ff_procfs_stat(processfd, &stat) == 0 && stat.has_files;
 }
 
 static gboolean visit_process(int listfd, int pid, gpointer data)
@@ -184,17 +185,17 @@ static gboolean visit_process(int listfd, int pid, gpointer data)
     int result;
 
     g_snprintf(name, sizeof name, "%d", pid);
-    g_auto(AutoFd) fd = openat(listfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    g_auto(FfAutoFd) fd = openat(listfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     Process process = {.scan = scan, .pid = pid, .fd = fd};
 
     scan->saw_first_process |= pid == 1;
-    result = procfs_each_number(fd, "fd", visit_descriptor, &process);
+    result = ff_procfs_each_number(fd, "fd", visit_descriptor, &process);
     if (result == -EACCES || result == -EPERM)
         process.refused = has_files(fd);
     if (process.refused)
         scan->result->unknown_processes++;
     else
-        procfs_each_number(fd, "task", visit_thread, &process);
+        ff_procfs_each_number(fd, "task", visit_thread, &process);
     return TRUE;
 }
 
@@ -236,7 +237,7 @@ static void index_fifos(Scan *scan, const GPtrArray *mounts)
     }
     for (guint i = 0; i < fifos->len; i++) {
         Fifo *fifo = g_ptr_array_index(fifos, i);
-        FileId id = {.dev = fifo->mount->dev, .ino = fifo->id};
+        FfFileId id = {.dev = fifo->mount->dev, .ino = fifo->id};
 
         g_hash_table_insert(scan->by_id, g_memdup2(&id, sizeof id), fifo);
         g_hash_table_insert(scan->daemons, (gpointer)&fifo->mount->dev, GINT_TO_POINTER(TRUE));
@@ -246,7 +247,8 @@ static void index_fifos(Scan *scan, const GPtrArray *mounts)
 int procscan_run(const GPtrArray *mounts, const GPtrArray *fifos, gboolean want_buffers,
                  ScanResult *result)
 {
-    g_autoptr(GHashTable) by_id = g_hash_table_new_full(file_id_hash, file_id_equal, g_free, NULL);
+    g_autoptr(GHashTable)
+        by_id = g_hash_table_new_full(ff_file_id_hash, ff_file_id_equal, g_free, NULL);
     g_autoptr(GHashTable) daemons = g_hash_table_new(g_int64_hash, g_int64_equal);
     Scan scan = {.fifos = fifos,
                  .by_id = by_id,
@@ -257,7 +259,7 @@ int procscan_run(const GPtrArray *mounts, const GPtrArray *fifos, gboolean want_
 
     *result = (ScanResult){0};
     index_fifos(&scan, mounts);
-    count = procfs_each_number(AT_FDCWD, "/proc", visit_process, &scan);
+    count = ff_procfs_each_number(AT_FDCWD, "/proc", visit_process, &scan);
     if (count < 0)
         return count;
     /* Process 1 always is; where it is left out, so may be others. */

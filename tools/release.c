@@ -31,9 +31,9 @@ typedef struct {
 static int open_and_close(const GPtrArray *mounts, const char *path, guint64 id, int flags)
 {
     g_auto(Place) place;
-    g_auto(AutoFd) found = -1, opened = -1;
+    g_auto(FfAutoFd) found = -1, opened = -1;
     char handle[64];
-    FileInfo info;
+    FfFileInfo info;
     int result = place_find(mounts, path, &place);
 
     if (result < 0)

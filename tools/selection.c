@@ -87,12 +87,12 @@ static char *find_inside(const Mount *mount, const char *path)
  */
 static int find_target(Selection *selection, const char *path)
 {
-    g_auto(AutoFd) fd = open(path, O_PATH | O_CLOEXEC);
+    g_auto(FfAutoFd) fd = open(path, O_PATH | O_CLOEXEC);
     g_autofree char *inside = NULL;
     const Mount *mount;
-    FileInfo info;
+    FfFileInfo info;
     Target *target;
-    int result = fd < 0 ? -errno : file_look(fd, "", &info);
+    int result = fd < 0 ? -errno : ff_file_look(fd, "", &info);
 
     if (result < 0)
         return result;

@@ -9,9 +9,9 @@
 
 static Fifo *identify(const Place *place, int *error_number)
 {
-    FileInfo info;
+    FfFileInfo info;
     struct stat st;
-    g_auto(AutoFd) fd = place_open(place, &info);
+    g_auto(FfAutoFd) fd = place_open(place, &info);
     Fifo *fifo;
 
     *error_number = fd < 0 ? -fd : 0;

@@ -26,12 +26,12 @@ static void complain(Walk *walk, const char *path, int result)
     walk->failed = TRUE;
 }
 
-static int visit_open(Walk *walk, int fd, const FileInfo *info, const char *path);
+static int visit_open(Walk *walk, int fd, const FfFileInfo *info, const char *path);
 
 static int visit_name(Walk *walk, const Place *place, const char *path)
 {
-    FileInfo info;
-    g_auto(AutoFd) fd = place_open(place, &info);
+    FfFileInfo info;
+    g_auto(FfAutoFd) fd = place_open(place, &info);
 
     return fd < 0 ? fd : visit_open(walk, fd, &info, path);
 }
@@ -46,13 +46,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, close_directory)
 /* The names first: what is done to them may make them go. */
 static int list_names(int fd, GPtrArray *names)
 {
-    g_auto(AutoFd) readable = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g_auto(FfAutoFd) readable = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     g_autoptr(DIR) directory = readable < 0 ? NULL : fdopendir(readable);
     const struct dirent *entry;
 
     if (directory == NULL)
         return -errno;
-    auto_fd_steal(&readable);
+    ff_auto_fd_steal(&readable);
     while ((entry = readdir(directory)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             g_ptr_array_add(names, g_strdup(entry->d_name));
@@ -62,8 +62,8 @@ static int list_names(int fd, GPtrArray *names)
 static int visit_below(Walk *walk, int fd, const char *path)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    FileInfo info;
-    int result = file_look(fd, "", &info);
+    FfFileInfo info;
+    int result = ff_file_look(fd, "", &info);
 
     if (result == 0)
         result = list_names(fd, names);
@@ -80,7 +80,7 @@ static int visit_below(Walk *walk, int fd, const char *path)
     return result;
 }
 
-static int visit_open(Walk *walk, int fd, const FileInfo *info, const char *path)
+static int visit_open(Walk *walk, int fd, const FfFileInfo *info, const char *path)
 {
     int result;
 
@@ -94,9 +94,9 @@ static int visit_open(Walk *walk, int fd, const FileInfo *info, const char *path
 
 static int visit_path(Walk *walk, const char *path)
 {
-    g_auto(AutoFd) fd = open(path, O_PATH | O_CLOEXEC);
-    FileInfo info;
-    int result = fd < 0 ? -errno : file_look(fd, "", &info);
+    g_auto(FfAutoFd) fd = open(path, O_PATH | O_CLOEXEC);
+    FfFileInfo info;
+    int result = fd < 0 ? -errno : ff_file_look(fd, "", &info);
 
     return result < 0 ? result : visit_open(walk, fd, &info, path);
 }

@@ -12,7 +12,6 @@
 #include <sys/uio.h>
 
 #include "autofd.h"
-#include "fifo.h"
 #include "procfs.h"
 
 /* Where the flags of an open stand. */
@@ -57,6 +56,7 @@ static const OpenKind open_kinds[] = {
 typedef struct {
     pid_t tid;
     int threadfd;
+    const FfWaiterLimits *limits;
     const OpenKind *kind;
     unsigned long long arguments[N_ARGUMENTS];
     int flags;
@@ -76,7 +76,7 @@ static Sleep read_wchan(int threadfd)
 {
     char wchan[128];
 
-    if (procfs_read(threadfd, "wchan", wchan, sizeof wchan) < 0)
+    if (ff_procfs_read(threadfd, "wchan", wchan, sizeof wchan) < 0)
         return SLEEP_ELSEWHERE;
     if (g_str_has_prefix(wchan, "wait_for_partner") || g_str_has_prefix(wchan, "fifo_open"))
         return SLEEP_IN_FIFO_OPEN;
@@ -92,7 +92,7 @@ static gboolean read_open_call(OpenCall *call)
     unsigned long long *arguments = call->arguments;
     long number;
 
-    if (procfs_read(call->threadfd, "syscall", text, sizeof text) < 0 ||
+    if (ff_procfs_read(call->threadfd, "syscall", text, sizeof text) < 0 ||
         sscanf(text, "%ld %llx %llx %llx %llx %llx %llx", &number, &arguments[0], &arguments[1],
                &arguments[2], &arguments[3], &arguments[4], &arguments[5]) != 1 + N_ARGUMENTS)
         return FALSE;
@@ -181,7 +181,7 @@ static gboolean is_own(const OpenCall *call)
 {
     uid_t uid;
 
-    return procfs_uid(call->threadfd, &uid) == 0 && uid == geteuid();
+    return ff_procfs_uid(call->threadfd, &uid) == 0 && uid == geteuid();
 }
 
 /*
@@ -198,7 +198,7 @@ static int open_path(const OpenCall *call, int base, const char *path, guint64 f
 
     if (path[0] == '/')
         how.resolve |= RESOLVE_IN_ROOT;
-    if (!is_own(call))
+    if (!call->limits->trust_own || !is_own(call))
         how.resolve |= RESOLVE_CACHED;
     return (int)syscall(SYS_openat2, base, path, &how, sizeof how);
 }
@@ -214,60 +214,65 @@ static int open_name(int directory, const char *name)
     return (int)syscall(SYS_openat2, directory, name, &how, sizeof how);
 }
 
-static WaiterResult identify(const OpenCall *call, int fd, Waiter *waiter)
+/* @fd is closed, or handed over. */
+static FfWaiterResult identify(const OpenCall *call, int found, FfWaiter *waiter, int *fd)
 {
-    FileInfo info;
+    g_auto(FfAutoFd) file = found;
+    FfFileInfo info;
 
-    if (file_look(fd, "", &info) < 0 || !S_ISFIFO(info.mode))
-        return WAITER_UNRESOLVED;
+    if (ff_file_look(file, "", &info) < 0 || !S_ISFIFO(info.mode))
+        return FF_WAITER_UNRESOLVED;
     waiter->file = info.id;
-    waiter->end = (call->flags & O_ACCMODE) == O_RDONLY ? FIFO_END_READ : FIFO_END_WRITE;
-    return WAITER_FOUND;
+    waiter->access = (call->flags & O_ACCMODE) == O_RDONLY ? O_RDONLY : O_WRONLY;
+    if (fd != NULL)
+        *fd = ff_auto_fd_steal(&file);
+    return FF_WAITER_FOUND;
 }
 
 /* The kernel does not know what the whole path leads to; with its directory one can go on. */
-static WaiterResult locate_in_directory(const OpenCall *call, int base, GHashTable *daemons,
-                                        Waiter *waiter)
+static FfWaiterResult locate_in_directory(const OpenCall *call, int base, FfWaiter *waiter, int *fd)
 {
     g_autofree char *parent = g_path_get_dirname(call->path);
     g_autofree char *name = g_path_get_basename(call->path);
-    g_auto(AutoFd) directory = open_path(call, base, parent, O_DIRECTORY);
-    g_auto(AutoFd) fd = -1;
+    g_auto(FfAutoFd) directory = open_path(call, base, parent, O_DIRECTORY);
     gpointer may_ask;
-    FileInfo info;
+    FfFileInfo info;
+    int found;
 
-    if (directory < 0 || file_look(directory, "", &info) < 0 ||
-        !g_hash_table_lookup_extended(daemons, &info.id.dev, NULL, &may_ask))
-        return WAITER_UNRESOLVED;
+    if (directory < 0 || ff_file_look(directory, "", &info) < 0 ||
+        !g_hash_table_lookup_extended(call->limits->daemons, &info.id.dev, NULL, &may_ask))
+        return FF_WAITER_UNRESOLVED;
     if (!GPOINTER_TO_INT(may_ask))
-        return WAITER_NONE;
-    fd = open_name(directory, name);
-    return fd < 0 ? WAITER_UNRESOLVED : identify(call, fd, waiter);
+        return FF_WAITER_NONE;
+    found = open_name(directory, name);
+    return found < 0 ? FF_WAITER_UNRESOLVED : identify(call, found, waiter, fd);
 }
 
-static WaiterResult locate(const OpenCall *call, GHashTable *daemons, Waiter *waiter)
+static FfWaiterResult locate(const OpenCall *call, FfWaiter *waiter, int *fd)
 {
-    g_auto(AutoFd) base = open_base(call);
-    g_auto(AutoFd) fd = base < 0 ? -1 : open_path(call, base, call->path, 0);
+    g_auto(FfAutoFd) base = open_base(call);
+    int found = base < 0 ? -1 : open_path(call, base, call->path, 0);
 
     if (base < 0)
-        return WAITER_UNRESOLVED;
-    return fd >= 0 ? identify(call, fd, waiter) : locate_in_directory(call, base, daemons, waiter);
+        return FF_WAITER_UNRESOLVED;
+    return found >= 0 ? identify(call, found, waiter, fd)
+                      : locate_in_directory(call, base, waiter, fd);
 }
 
-WaiterResult waiter_look(int threadfd, pid_t tid, GHashTable *daemons, Waiter *waiter)
+FfWaiterResult ff_waiter_look(int threadfd, pid_t tid, const FfWaiterLimits *limits,
+                              FfWaiter *waiter, int *fd)
 {
-    OpenCall call = {.tid = tid, .threadfd = threadfd};
+    OpenCall call = {.tid = tid, .threadfd = threadfd, .limits = limits};
     Sleep sleep = read_wchan(threadfd);
-    WaiterResult result = WAITER_UNRESOLVED;
+    FfWaiterResult result = FF_WAITER_UNRESOLVED;
 
     if (sleep == SLEEP_ELSEWHERE)
-        return WAITER_NONE;
+        return FF_WAITER_NONE;
     if (read_open_call(&call) && read_path(&call) && read_flags(&call))
-        result = locate(&call, daemons, waiter);
+        result = locate(&call, waiter, fd);
     /*
      * A thread of which it is only supposed that it sleeps there is counted only if it turns out to
      * be true.
      */
-    return sleep == SLEEP_IN_FIFO_OPEN || result == WAITER_FOUND ? result : WAITER_NONE;
+    return sleep == SLEEP_IN_FIFO_OPEN || result == FF_WAITER_FOUND ? result : FF_WAITER_NONE;
 }

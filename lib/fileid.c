@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-int file_look(int dirfd, const char *name, FileInfo *info)
+int ff_file_look(int dirfd, const char *name, FfFileInfo *info)
 {
     const int flags = AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
     struct statx raw;
@@ -21,17 +21,17 @@ int file_look(int dirfd, const char *name, FileInfo *info)
     return 0;
 }
 
-guint file_id_hash(gconstpointer key)
+guint ff_file_id_hash(gconstpointer key)
 {
-    const FileId *id = key;
+    const FfFileId *id = key;
     guint64 mixed = (id->ino ^ (id->dev << 40)) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
 
     return (guint)(mixed >> 32);
 }
 
-gboolean file_id_equal(gconstpointer a, gconstpointer b)
+gboolean ff_file_id_equal(gconstpointer a, gconstpointer b)
 {
-    const FileId *left = a, *right = b;
+    const FfFileId *left = a, *right = b;
 
     return left->ino == right->ino && left->dev == right->dev;
 }

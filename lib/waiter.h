@@ -9,8 +9,8 @@
  * The path is another process's, and may have changed since the call began: it can lead anywhere.
  * So it is looked up with RESOLVE_CACHED, which asks no file system: nothing can be mounted, woken
  * or waited for by what a stranger has in memory. Only its last name is looked up for true, and
- * only in a fifofs, whose daemon makes the kernel forget names to find out who holds them. The
- * caller's own processes are trusted.
+ * only in a fifofs, whose daemon makes the kernel forget names to find out who holds them. Where the
+ * caller says so, its own processes are trusted.
  */
 #pragma once
 
@@ -20,23 +20,33 @@
 
 typedef enum {
     /* The thread does something else, or waits for a FIFO that is not ours. */
-    WAITER_NONE,
+    FF_WAITER_NONE,
     /* The thread waits, and what is known of it was filled in. */
-    WAITER_FOUND,
+    FF_WAITER_FOUND,
     /* The thread waits, but for which FIFO cannot be found out. */
-    WAITER_UNRESOLVED,
-} WaiterResult;
+    FF_WAITER_UNRESOLVED,
+} FfWaiterResult;
 
 typedef struct {
-    FileId file;
-    /* Which end it wants to have: FIFO_END_READ or FIFO_END_WRITE. */
-    guint end;
-} Waiter;
+    FfFileId file;
+    /* Which end it wants to have: O_RDONLY or O_WRONLY. */
+    int access;
+} FfWaiter;
+
+/* What looking may do. */
+typedef struct {
+    /* dev_t of each fifofs to whether its daemon may be asked; else its FIFOs are not ours. */
+    GHashTable *daemons;
+    /* Go wherever the path leads for processes of the caller, asking any file system. */
+    gboolean trust_own;
+} FfWaiterLimits;
 
 /**
- * waiter_look() - does this thread wait in the open() of a FIFO of ours, and of which?
+ * ff_waiter_look() - does this thread wait in the open() of a FIFO of ours, and of which?
  * @threadfd: its directory in /proc
  * @tid:      its number
- * @daemons:  dev_t of each fifofs to whether its daemon may be asked; else its FIFOs are not ours
+ * @fd:       (nullable): where FF_WAITER_FOUND is returned, gets an O_PATH descriptor of the FIFO,
+ *            which is the caller's
  */
-WaiterResult waiter_look(int threadfd, pid_t tid, GHashTable *daemons, Waiter *waiter);
+FfWaiterResult ff_waiter_look(int threadfd, pid_t tid, const FfWaiterLimits *limits,
+                              FfWaiter *waiter, int *fd);

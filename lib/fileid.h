@@ -13,22 +13,22 @@
 typedef struct {
     dev_t dev;
     guint64 ino;
-} FileId;
+} FfFileId;
 
 typedef struct {
-    FileId id;
+    FfFileId id;
     mode_t mode;
     guint64 mount_id;
-} FileInfo;
+} FfFileInfo;
 
 /**
- * file_look() - identify a file
+ * ff_file_look() - identify a file
  * @dirfd, @name: as for statx(2); a last symlink is followed; with "" @dirfd itself is meant
  *
  * Return: 0 or -errno.
  */
-int file_look(int dirfd, const char *name, FileInfo *info);
+int ff_file_look(int dirfd, const char *name, FfFileInfo *info);
 
-/* For GHashTable, with FileId as key. */
-guint file_id_hash(gconstpointer key);
-gboolean file_id_equal(gconstpointer a, gconstpointer b);
+/* For GHashTable, with FfFileId as key. */
+guint ff_file_id_hash(gconstpointer key);
+gboolean ff_file_id_equal(gconstpointer a, gconstpointer b);

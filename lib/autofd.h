@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A file descriptor that closes itself: g_auto(AutoFd) fd = open(...);
+ * A file descriptor that closes itself: g_auto(FfAutoFd) fd = open(...);
  */
 #pragma once
 
@@ -8,9 +8,9 @@
 #include <glib.h>
 #include <unistd.h>
 
-typedef int AutoFd;
+typedef int FfAutoFd;
 
-static inline void auto_fd_close(AutoFd fd)
+static inline void ff_auto_fd_close(FfAutoFd fd)
 {
     int saved_errno = errno;
 
@@ -18,10 +18,10 @@ static inline void auto_fd_close(AutoFd fd)
     errno = saved_errno;
 }
 
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(AutoFd, auto_fd_close, -1)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(FfAutoFd, ff_auto_fd_close, -1)
 
 /* Return: the descriptor, which now is the caller's to close. */
-static inline int auto_fd_steal(AutoFd *fd)
+static inline int ff_auto_fd_steal(FfAutoFd *fd)
 {
     int stolen = *fd;
 

@@ -12,12 +12,12 @@
 #include <sys/types.h>
 
 /**
- * procfs_read() - a whole small file
+ * ff_procfs_read() - a whole small file
  * @buffer: gets the text, NUL-terminated, cut where it does not fit
  *
  * Return: its length or -errno.
  */
-gssize procfs_read(int dirfd, const char *name, char *buffer, gsize size);
+gssize ff_procfs_read(int dirfd, const char *name, char *buffer, gsize size);
 
 /* What stat(5) of a process or thread tells. */
 typedef struct {
@@ -26,16 +26,16 @@ typedef struct {
     gboolean has_files;
     /* CLOCK_BOOTTIME, in microseconds. */
     gint64 started;
-} ProcfsStat;
+} FfProcfsStat;
 
 /* Return: 0 or -errno. */
-int procfs_stat(int dirfd, ProcfsStat *stat);
+int ff_procfs_stat(int dirfd, FfProcfsStat *stat);
 
 /* Return: 0 or -errno. @uid gets the effective user of the process. */
-int procfs_uid(int dirfd, uid_t *uid);
+int ff_procfs_uid(int dirfd, uid_t *uid);
 
 /**
- * procfs_asleep_since() - when a thread last stopped running
+ * ff_procfs_asleep_since() - when a thread last stopped running
  * @dirfd:   the directory of the thread
  * @elapsed: how many microseconds ago that was
  *
@@ -47,17 +47,17 @@ int procfs_uid(int dirfd, uid_t *uid);
  *
  * Return: 0 or -errno; -ENODATA where the kernel does not say.
  */
-int procfs_asleep_since(int dirfd, gint64 *elapsed);
+int ff_procfs_asleep_since(int dirfd, gint64 *elapsed);
 
 /* CLOCK_BOOTTIME, in microseconds. */
-gint64 procfs_boottime(void);
+gint64 ff_procfs_boottime(void);
 
 /**
- * procfs_each_number() - the numbered entries of a directory
+ * ff_procfs_each_number() - the numbered entries of a directory
  * @parentfd: the directory in which @name is
  * @visit:    called for each; returns FALSE to stop
  *
  * Return: how many there were, or -errno where the directory could not be read.
  */
-int procfs_each_number(int parentfd, const char *name,
-                       gboolean (*visit)(int listfd, int number, gpointer data), gpointer data);
+int ff_procfs_each_number(int parentfd, const char *name,
+                          gboolean (*visit)(int listfd, int number, gpointer data), gpointer data);

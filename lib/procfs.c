@@ -15,9 +15,9 @@
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, closedir)
 
-gssize procfs_read(int dirfd, const char *name, char *buffer, gsize size)
+gssize ff_procfs_read(int dirfd, const char *name, char *buffer, gsize size)
 {
-    g_auto(AutoFd) fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    g_auto(FfAutoFd) fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     gssize length;
 
     if (fd < 0)
@@ -29,10 +29,10 @@ gssize procfs_read(int dirfd, const char *name, char *buffer, gsize size)
     return length;
 }
 
-int procfs_stat(int dirfd, ProcfsStat *stat)
+int ff_procfs_stat(int dirfd, FfProcfsStat *stat)
 {
     char text[1024];
-    gssize length = procfs_read(dirfd, "stat", text, sizeof text);
+    gssize length = ff_procfs_read(dirfd, "stat", text, sizeof text);
     const char *open, *close;
     char state;
     guint flags;
@@ -59,10 +59,10 @@ int procfs_stat(int dirfd, ProcfsStat *stat)
     return 0;
 }
 
-int procfs_uid(int dirfd, uid_t *uid)
+int ff_procfs_uid(int dirfd, uid_t *uid)
 {
     char text[4096];
-    gssize length = procfs_read(dirfd, "status", text, sizeof text);
+    gssize length = ff_procfs_read(dirfd, "status", text, sizeof text);
     const char *line;
 
     if (length < 0)
@@ -74,7 +74,7 @@ int procfs_uid(int dirfd, uid_t *uid)
 static int read_last_run(int dirfd, gint64 *usec)
 {
     char text[4096];
-    gssize length = procfs_read(dirfd, "sched", text, sizeof text);
+    gssize length = ff_procfs_read(dirfd, "sched", text, sizeof text);
     const char *line;
     double msec;
 
@@ -87,13 +87,13 @@ static int read_last_run(int dirfd, gint64 *usec)
     return 0;
 }
 
-int procfs_asleep_since(int dirfd, gint64 *elapsed)
+int ff_procfs_asleep_since(int dirfd, gint64 *elapsed)
 {
     gint64 then, now;
     int result = read_last_run(dirfd, &then);
 
     if (result == 0) {
-        g_auto(AutoFd) own = open("/proc/thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        g_auto(FfAutoFd) own = open("/proc/thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         result = read_last_run(own, &now);
     }
@@ -102,7 +102,7 @@ int procfs_asleep_since(int dirfd, gint64 *elapsed)
     return result;
 }
 
-gint64 procfs_boottime(void)
+gint64 ff_procfs_boottime(void)
 {
     struct timespec now;
 
@@ -110,10 +110,10 @@ gint64 procfs_boottime(void)
     return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
-int procfs_each_number(int parentfd, const char *name,
-                       gboolean (*visit)(int listfd, int number, gpointer data), gpointer data)
+int ff_procfs_each_number(int parentfd, const char *name,
+                          gboolean (*visit)(int listfd, int number, gpointer data), gpointer data)
 {
-    g_auto(AutoFd) fd = openat(parentfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g_auto(FfAutoFd) fd = openat(parentfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     g_autoptr(DIR) directory = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
     int count = 0;
@@ -121,7 +121,7 @@ int procfs_each_number(int parentfd, const char *name,
     if (directory == NULL)
         return -errno;
     /* It is closed with the stream now. */
-    auto_fd_steal(&fd);
+    ff_auto_fd_steal(&fd);
     while ((entry = readdir(directory)) != NULL) {
         if (!g_ascii_isdigit(entry->d_name[0]))
             continue;
