@@ -296,7 +296,8 @@ class Release(Commands):
         os.chmod(path, 0o660)
         os.chown(path, USER_A, -1)
         # A program of its own: one that was root before could not be looked into by its user.
-        reader = self.start(['setpriv', f'--reuid={USER_A}', '--clear-groups', 'cat', path],
+        reader = self.start(['setpriv', f'--reuid={USER_A}', f'--regid={USER_A}',
+                             '--clear-groups', 'cat', path],
                             stdout=subprocess.PIPE)
         stuck_in_open(reader.pid)
         def release():
