@@ -10,6 +10,8 @@
  *    (reaper.c, kernel.c).
  *  - The *watch thread* does nothing but add inotify watches on directories of the mount (watch.c
  *    says why it is alone).
+ *  - The *release thread* exists while somebody may have waited in open() for too long, and looks
+ *    (openers.c). It alone may wait for the mount and for /proc.
  *
  * Locks: the registry lock is the only one. Nobody holds it across a notification, an open or an
  * inotify_add_watch().
@@ -20,6 +22,7 @@
 
 #include "creator.h"
 #include "metrics.h"
+#include "openers.h"
 #include "options.h"
 #include "reaper.h"
 #include "registry.h"
@@ -35,6 +38,7 @@ typedef struct {
     FfCreators *creators;
     FfWatch *watch;
     FfReaper *reaper;
+    FfOpeners *openers;
     FfStreams *streams;
     FfMetrics *metrics;
     /* Of the request thread alone. */

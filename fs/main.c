@@ -114,6 +114,7 @@ static gboolean build(Life *life, GError **error)
     if (daemon->watch == NULL)
         return system_failure(error, "an inotify instance");
     daemon->reaper = ff_reaper_new(daemon->registry, daemon->watch, NULL);
+    daemon->openers = ff_openers_new(daemon->registry, options->mountpoint, NULL);
     daemon->metrics = ff_metrics_new(daemon->registry);
     daemon->requests = ff_requests_new();
     daemon->streams = ff_streams_new(daemon->registry, NULL);
@@ -160,6 +161,7 @@ static void take_apart(Life *life)
         ff_session_stop(life->session);
     ff_watch_free(life->daemon.watch);
     ff_session_free(life->session);
+    ff_openers_free(life->daemon.openers);
     ff_creators_free(life->daemon.creators);
     ff_reaper_free(life->daemon.reaper);
     ff_metrics_free(life->daemon.metrics);

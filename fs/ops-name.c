@@ -209,6 +209,7 @@ static int look_up(NameRequest *request, FfDaemon *daemon, struct fuse_entry_par
     if (!ff_ops_may_be_told(node) && !ff_watch_ensure(daemon->watch, directory, serve, request))
         return KEPT_BACK;
     ff_retries_found(daemon->retries, fuse_req_ctx(request->req)->pid, node);
+    ff_openers_note(daemon->openers, node, fuse_req_ctx(request->req)->pid);
     ff_ops_fill_entry(daemon, node, entry);
     return 0;
 }

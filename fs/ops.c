@@ -44,7 +44,7 @@ void ff_ops_fill_entry(FfDaemon *daemon, FfNode *node, struct fuse_entry_param *
         .ino = node->id,
         .generation = 1,
         .attr_timeout = FF_FOREVER,
-        .entry_timeout = FF_FOREVER,
+        .entry_timeout = ff_openers_want_lookups(node) ? 0 : FF_FOREVER,
     };
     ff_node_stat(node, &entry->attr);
 }

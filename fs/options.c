@@ -159,6 +159,8 @@ static const Option table[] = {
      show_policy},
     {"grace", "TIME", "how long one that was never used stays (15min)", take_policy, show_policy},
     {"max-age", "TIME", "the greatest age of any FIFO (infinity)", take_policy, show_policy},
+    {"open-timeout", "TIME", "how long a process may wait in open() (infinity)", take_policy,
+     show_policy},
     {FF_OPTION_CONFIG, "FILE", "take options and declared FIFOs from it: fifofs.conf(5)",
      take_config, show_config},
     {"ro", NULL, NULL, pass_on, NULL},

@@ -28,6 +28,8 @@ typedef enum {
     FF_CHANGE_REFERENCE,
     FF_CHANGE_OPENED,
     FF_CHANGE_CLOSED,
+    /* The actor has waited in open() for too long, and was let go. */
+    FF_CHANGE_RELEASED,
     /* Its creator, or the leader of its creator's session, has ended. */
     FF_CHANGE_CREATOR_ENDED,
 } FfChangeKind;

@@ -8,7 +8,7 @@
 struct FfMetrics {
     FfRegistry *registry;
     guint64 created_fifos, created_directories;
-    guint64 opened, closed;
+    guint64 opened, closed, released;
     guint64 removed[N_REASONS];
     guint fifos[N_STATES][N_LIFETIMES];
     /* uid -> count, while it is not 0. */
@@ -62,6 +62,9 @@ static void count_event(FfMetrics *metrics, const FfChange *change)
         break;
     case FF_CHANGE_CLOSED:
         metrics->closed++;
+        break;
+    case FF_CHANGE_RELEASED:
+        metrics->released++;
         break;
     default:
         break;
@@ -153,6 +156,8 @@ void ff_metrics_append(const FfMetrics *metrics, GString *out)
                   "Opens that inotify has reported; equal ones in a row come as one.");
     append_number(out, "fifofs_close_reports_total", "counter", metrics->closed,
                   "Closes that inotify has reported; equal ones in a row come as one.");
+    append_number(out, "fifofs_released_total", "counter", metrics->released,
+                  "Threads let go that had waited in open() for too long.");
     append_number(out, "fifofs_lost_reports_total", "counter",
                   ff_registry_n_notes_lost(metrics->registry),
                   "Times that inotify has dropped reports.");

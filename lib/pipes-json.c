@@ -104,6 +104,8 @@ static void append_policy(GString *out, const FfNode *node, const Times *times)
     ff_json_append_seconds_or_null(out, facts.policy.grace);
     g_string_append(out, ",\"max_age\":");
     ff_json_append_seconds_or_null(out, facts.policy.max_age);
+    g_string_append(out, ",\"open_timeout\":");
+    ff_json_append_seconds_or_null(out, facts.policy.open_timeout);
     g_string_append(out, ",\"expires\":");
     if (due != FF_NEVER)
         due = MAX(due, times->now) + times->realtime_offset;

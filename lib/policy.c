@@ -14,6 +14,7 @@ const FfPolicy ff_policy_default = {
     .linger = FF_LINGER_UNSET,
     .grace = DEFAULT_GRACE,
     .max_age = FF_DURATION_INFINITY,
+    .open_timeout = FF_DURATION_INFINITY,
 };
 
 static const char *const lifetime_names[] = {
@@ -22,7 +23,8 @@ static const char *const lifetime_names[] = {
     [FF_LIFETIME_KEEP] = "keep",
 };
 
-const char *const ff_policy_keys[] = {"lifetime", "linger", "grace", "max-age", NULL};
+const char *const ff_policy_keys[] = {"lifetime", "linger",       "grace",
+                                      "max-age",  "open-timeout", NULL};
 
 const char *ff_lifetime_name(FfLifetime lifetime)
 {
@@ -56,6 +58,8 @@ static gint64 *duration_of(FfPolicy *policy, const char *key)
         return &policy->grace;
     if (strcmp(key, "max-age") == 0)
         return &policy->max_age;
+    if (strcmp(key, "open-timeout") == 0)
+        return &policy->open_timeout;
     return NULL;
 }
 
@@ -118,7 +122,8 @@ static guint policy_hash(gconstpointer data)
     const FfPolicy *policy = data;
 
     return (guint)policy->lifetime + g_int64_hash(&policy->linger) * 3 +
-           g_int64_hash(&policy->grace) * 5 + g_int64_hash(&policy->max_age) * 7;
+           g_int64_hash(&policy->grace) * 5 + g_int64_hash(&policy->max_age) * 7 +
+           g_int64_hash(&policy->open_timeout) * 11;
 }
 
 static gboolean policy_equal(gconstpointer a, gconstpointer b)
@@ -126,7 +131,7 @@ static gboolean policy_equal(gconstpointer a, gconstpointer b)
     const FfPolicy *x = a, *y = b;
 
     return x->lifetime == y->lifetime && x->linger == y->linger && x->grace == y->grace &&
-           x->max_age == y->max_age;
+           x->max_age == y->max_age && x->open_timeout == y->open_timeout;
 }
 
 FfPolicyPool *ff_policy_pool_new(void)

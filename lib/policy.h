@@ -2,7 +2,7 @@
 /*
  * How long a FIFO lives: the values a mount, a directory or a FIFO can be given, and their names.
  *
- * The same four keys, spelt the same, are mount options, xattrs (behind "fifofs.") and lines of
+ * The same keys, spelt the same, are mount options, xattrs (behind "fifofs.") and lines of
  * `config`; one table in policy.c knows them. A million FIFOs share a handful of policies, so a
  * node points at an interned one.
  */
@@ -25,6 +25,8 @@ typedef struct {
     gint64 linger;
     gint64 grace;
     gint64 max_age;
+    /* How long a process may wait in open(). */
+    gint64 open_timeout;
 } FfPolicy;
 
 #define FF_LINGER_UNSET (-1)
@@ -43,7 +45,7 @@ const char *ff_lifetime_name(FfLifetime lifetime);
 
 /*
  * The keys in the order in which they are listed, NULL-terminated: "lifetime", "linger", "grace",
- * "max-age".
+ * "max-age", "open-timeout".
  */
 extern const char *const ff_policy_keys[];
 

@@ -121,6 +121,11 @@ void ff_registry_note_closed(FfRegistry *registry, FfNode *node)
     ff_registry_emit_plain(registry, FF_CHANGE_CLOSED, node);
 }
 
+void ff_registry_note_released(FfRegistry *registry, FfNode *node)
+{
+    ff_registry_emit_plain(registry, FF_CHANGE_RELEASED, node);
+}
+
 void ff_registry_notes_lost(FfRegistry *registry)
 {
     GHashTableIter iter;

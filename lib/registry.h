@@ -205,6 +205,9 @@ void ff_registry_end_probe(FfRegistry *registry, FfNode *node, guint serial, gbo
 void ff_registry_note_opened(FfRegistry *registry, FfNode *node);
 void ff_registry_note_closed(FfRegistry *registry, FfNode *node);
 
+/* The process for which the registry is locked waited in open() of it, and was let go. */
+void ff_registry_note_released(FfRegistry *registry, FfNode *node);
+
 /* Reports were lost: whatever the kernel has cached may have been used meanwhile. */
 void ff_registry_notes_lost(FfRegistry *registry);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The attributes of FIFOs and directories on a mount: lifetime, linger, grace, max-age, ...
+ * The attributes of FIFOs and directories on a mount: lifetime, linger, grace, ...
  *
  * On the mount they are xattrs with "fifofs." before the name; here they go without it.
  */

@@ -146,6 +146,11 @@ static void get_max_age(const Fifo *fifo, gint64 now, Value *value)
     set_number_unless_unknown(value, fifo->max_age);
 }
 
+static void get_open_timeout(const Fifo *fifo, gint64 now, Value *value)
+{
+    set_number_unless_unknown(value, fifo->open_timeout);
+}
+
 static void get_expires(const Fifo *fifo, gint64 now, Value *value)
 {
     gint64 expires = fifo_expires(fifo);
@@ -212,6 +217,8 @@ static const Column columns[] = {
      "how long it stays if it is never used"},
     {"MAXAGE", "Greatest age", &value_format_duration, 0, FALSE, get_max_age,
      "how old it may become at all"},
+    {"OPENTIMEOUT", "Open timeout", &value_format_duration, 0, FALSE, get_open_timeout,
+     "how long a process may wait in open()"},
     {"EXPIRES", "Expires in", &value_format_age, SCAN, TRUE, get_expires,
      "time until it is removed if nothing changes"},
     {"REASON", "Reason", &value_format_text, SCAN, FALSE, get_reason,

@@ -61,7 +61,7 @@ typedef struct {
     /* Why it will be removed then: idle, unused, max-age, ...; NULL where it will not. */
     char *reason;
     char *lifetime;
-    gint64 linger, grace, max_age;
+    gint64 linger, grace, max_age, open_timeout;
 
     /* From here on what the scan of /proc found. */
     FifoScan scan;

@@ -79,6 +79,7 @@ static Fifo *fifo_from_object(JsonObject *object)
     fifo->linger = to_usec(object, "linger");
     fifo->grace = to_usec(object, "grace");
     fifo->max_age = to_usec(object, "max_age");
+    fifo->open_timeout = to_usec(object, "open_timeout");
     return fifo;
 }
 
