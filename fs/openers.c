@@ -10,14 +10,30 @@
 /* Deadlines this near to each other are handled together. */
 #define AT_ONCE (10 * G_TIME_SPAN_MILLISECOND)
 
+/*
+ * What a thread waits for may not be seen at a moment at which the kernel is about to change what
+ * it has cached. So it is looked at again, after this or a quarter of its time.
+ */
+#define LOOK_AGAIN_AFTER (250 * G_TIME_SPAN_MILLISECOND)
+
+/*
+ * One that does not wait yet may be about to: it had to be let run first. So it is looked at twice.
+ */
+#define SECOND_LOOK_AFTER (1 * G_TIME_SPAN_SECOND)
+
 /* As many threads are remembered for one FIFO; where there are more, all of /proc is looked at. */
 #define MOST_OPENERS 4096
+
+typedef struct {
+    gint64 since;
+    gboolean looked_at;
+} Asked;
 
 /* What is known of one FIFO. */
 typedef struct {
     guint64 id;
     FfDeadline deadline;
-    /* tid -> gint64 *, when it asked. */
+    /* tid -> Asked */
     GHashTable *asked;
     /* Others may wait of whom nothing is known. */
     gboolean incomplete;
@@ -97,22 +113,30 @@ static Opened *find_or_add(FfOpeners *openers, guint64 id)
     return opened;
 }
 
-static void note(FfOpeners *openers, const FfNode *node, pid_t tid, gint64 now)
+static void note(FfOpeners *openers, const FfNode *node, pid_t tid, Asked asked)
 {
     Opened *opened = find_or_add(openers, node->id);
 
     if (g_hash_table_size(opened->asked) >= MOST_OPENERS)
         opened->incomplete = TRUE;
     else
-        g_hash_table_replace(opened->asked, GINT_TO_POINTER(tid), g_memdup2(&now, sizeof now));
+        g_hash_table_replace(opened->asked, GINT_TO_POINTER(tid), g_memdup2(&asked, sizeof asked));
     if (opened->deadline.place == 0)
-        wake_at(openers, opened, now + timeout_of(node));
+        wake_at(openers, opened, asked.since + timeout_of(node));
+}
+
+/* Has the thread asked again meanwhile? */
+static gboolean has_asked(FfOpeners *openers, guint64 id, pid_t tid)
+{
+    const Opened *opened = g_hash_table_lookup(openers->by_id, &id);
+
+    return opened != NULL && g_hash_table_contains(opened->asked, GINT_TO_POINTER(tid));
 }
 
 void ff_openers_note(FfOpeners *openers, const FfNode *node, pid_t tid)
 {
     if (ff_openers_want_lookups(node) && tid != 0 && tid != g_atomic_int_get(&openers->worker))
-        note(openers, node, tid, ff_registry_now(openers->registry));
+        note(openers, node, tid, (Asked){.since = ff_registry_now(openers->registry)});
 }
 
 /* --- the main thread: whose time is over? --- */
@@ -132,13 +156,15 @@ static void start_job(FfOpeners *openers, guint64 id, GArray *asked, gboolean fi
 static gint64 collect(Opened *opened, gint64 timeout, gint64 now, GArray *asked)
 {
     GHashTableIter iter;
-    gpointer tid, since;
+    gpointer tid, value;
     gint64 next = FF_NEVER;
 
     g_hash_table_iter_init(&iter, opened->asked);
-    while (g_hash_table_iter_next(&iter, &tid, &since)) {
-        gint64 due_at = *(gint64 *)since + timeout;
-        FfOpener opener = {GPOINTER_TO_INT(tid), due_at <= now};
+    while (g_hash_table_iter_next(&iter, &tid, &value)) {
+        const Asked *one = value;
+        gint64 due_at = one->since + timeout;
+        FfOpener opener = {
+            .tid = GPOINTER_TO_INT(tid), .due = due_at <= now, .looked_at = one->looked_at};
 
         g_array_append_val(asked, opener);
         if (opener.due)
@@ -210,7 +236,41 @@ static void note_found(FfOpeners *openers, guint64 id, const GArray *found)
     if (node == NULL || !ff_openers_want_lookups(node))
         return;
     for (guint i = 0; i < found->len; i++)
-        note(openers, node, g_array_index(found, pid_t, i), now);
+        note(openers, node, g_array_index(found, pid_t, i), (Asked){.since = now});
+}
+
+/* How long until the thread is looked at once more; 0 for never. */
+static gint64 look_again_after(const FfOpener *opener, gint64 timeout)
+{
+    if (!opener->due)
+        return 0;
+    switch (opener->state) {
+    case FF_OPENER_UNRESOLVED:
+        return MAX(LOOK_AGAIN_AFTER, timeout / 4);
+    case FF_OPENER_ELSEWHERE:
+        return opener->looked_at ? 0 : SECOND_LOOK_AFTER;
+    case FF_OPENER_WAITS:
+        break;
+    }
+    return 0;
+}
+
+static void look_again(FfOpeners *openers, guint64 id, const GArray *asked)
+{
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(openers->registry);
+    const FfNode *node = ff_registry_find(openers->registry, id);
+    gint64 now = ff_registry_now(openers->registry);
+
+    if (node == NULL || !ff_node_is_linked(node) || !ff_openers_want_lookups(node))
+        return;
+    for (guint i = 0; i < asked->len; i++) {
+        const FfOpener *opener = &g_array_index(asked, FfOpener, i);
+        gint64 after = look_again_after(opener, timeout_of(node));
+
+        if (after > 0 && !has_asked(openers, id, opener->tid))
+            note(openers, node, opener->tid,
+                 (Asked){.since = now + after - timeout_of(node), .looked_at = TRUE});
+    }
 }
 
 static void work(gpointer data, gpointer user_data)
@@ -222,6 +282,7 @@ static void work(gpointer data, gpointer user_data)
     g_atomic_int_set(&openers->worker, gettid());
     released = ff_release(openers->mountpoint, job->id, asked);
     tell_released(openers, job->id, released);
+    look_again(openers, job->id, asked);
     if (!job->find)
         return;
     found = ff_release_find(openers->mountpoint, job->id);
@@ -236,11 +297,17 @@ static void on_change(const FfChange *change, gpointer data)
     FfOpeners *openers = data;
     Opened *opened = g_hash_table_lookup(openers->by_id, &change->node->id);
 
-    if (change->kind == FF_CHANGE_REMOVED && opened != NULL)
+    if (change->kind == FF_CHANGE_REMOVED && opened != NULL) {
         forget(openers, opened);
+        return;
+    }
+    if (change->kind != FF_CHANGE_POLICY)
+        return;
+    /* The time may be another. */
+    if (opened != NULL)
+        wake_at(openers, opened, ff_registry_now(openers->registry));
     /* Some may wait already, who were not asked to say so. */
-    if (change->kind == FF_CHANGE_POLICY && ff_openers_want_lookups(change->node) &&
-        change->node->lookups > 0)
+    if (ff_openers_want_lookups(change->node) && change->node->lookups > 0)
         start_job(openers, change->node->id, g_array_new(FALSE, FALSE, sizeof(FfOpener)), TRUE);
 }
 

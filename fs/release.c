@@ -20,20 +20,17 @@ typedef struct {
     FfWaiterLimits limits;
 } Look;
 
-/* What the thread behind a directory in /proc waits for is this FIFO: then @fd is that. */
-static gboolean waits(const Look *look, int threadfd, pid_t tid, FfWaiter *waiter, int *fd)
+/* Does the thread behind a directory in /proc wait for this FIFO? If it is found, @fd is that. */
+static FfWaiterResult look_at_thread(const Look *look, int threadfd, pid_t tid, FfWaiter *waiter,
+                                     int *fd)
 {
     FfWaiterResult result = ff_waiter_look(threadfd, tid, &look->limits, waiter, fd);
 
-    if (result == FF_WAITER_UNRESOLVED)
-        g_info("thread %d waits in open(), but what it opens cannot be seen", tid);
-    if (result != FF_WAITER_FOUND)
-        return FALSE;
-    if (ff_file_id_equal(&waiter->file, &look->file))
-        return TRUE;
+    if (result != FF_WAITER_FOUND || ff_file_id_equal(&waiter->file, &look->file))
+        return result;
     close(*fd);
     *fd = -1;
-    return FALSE;
+    return FF_WAITER_NONE;
 }
 
 /* Return: FALSE where the mount cannot be looked at. */
@@ -82,14 +79,23 @@ static void note_waiting(Waiting *waiting, int threadfd, const FfOpener *opener,
         waiting->fd = fd;
 }
 
-static void look_at(const Look *look, const FfOpener *opener, Waiting *readers, Waiting *writers)
+static void look_at(const Look *look, FfOpener *opener, Waiting *readers, Waiting *writers)
 {
     g_auto(FfAutoFd) threadfd = open_thread(opener->tid);
+    FfWaiterResult result;
     FfWaiter waiter;
     int fd = -1;
 
-    if (threadfd >= 0 && waits(look, threadfd, opener->tid, &waiter, &fd))
-        note_waiting(waiter.access == O_RDONLY ? readers : writers, threadfd, opener, fd);
+    opener->state = FF_OPENER_ELSEWHERE;
+    if (threadfd < 0)
+        return;
+    result = look_at_thread(look, threadfd, opener->tid, &waiter, &fd);
+    if (result == FF_WAITER_UNRESOLVED)
+        opener->state = FF_OPENER_UNRESOLVED;
+    if (result != FF_WAITER_FOUND)
+        return;
+    opener->state = FF_OPENER_WAITS;
+    note_waiting(waiter.access == O_RDONLY ? readers : writers, threadfd, opener, fd);
 }
 
 /* Return: whether the end could be opened. That nobody is left who waits to read is well too. */
@@ -117,7 +123,7 @@ static void finish(Waiting *waiting, int missing, GArray *released)
         close(waiting->fd);
 }
 
-GArray *ff_release(const char *mountpoint, guint64 id, const GArray *openers)
+GArray *ff_release(const char *mountpoint, guint64 id, GArray *openers)
 {
     GArray *released = g_array_new(FALSE, FALSE, sizeof(FfActor));
     Waiting readers = {g_array_new(FALSE, FALSE, sizeof(FfActor)), FALSE, -1};
@@ -150,7 +156,8 @@ static gboolean visit_thread(int listfd, int tid, gpointer data)
 
     g_snprintf(name, sizeof name, "%d", tid);
     g_auto(FfAutoFd) threadfd = openat(listfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (threadfd >= 0 && waits(&search->look, threadfd, tid, &waiter, &fd)) {
+    if (threadfd >= 0 &&
+        look_at_thread(&search->look, threadfd, tid, &waiter, &fd) == FF_WAITER_FOUND) {
         g_array_append_val(search->found, tid);
         close(fd);
     }

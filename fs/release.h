@@ -11,10 +11,24 @@
 
 #include "change.h"
 
+/* What was found of a thread. */
+typedef enum {
+    /* It has ended, or does something else. */
+    FF_OPENER_ELSEWHERE,
+    /* It waits in some open(), but of what could not be seen at the moment. */
+    FF_OPENER_UNRESOLVED,
+    /* It waits, or did so until it was let go. */
+    FF_OPENER_WAITS,
+} FfOpenerState;
+
 typedef struct {
     pid_t tid;
     /* It has waited long enough. */
     gboolean due;
+    /* The caller's. */
+    gboolean looked_at;
+    /* Set by ff_release(). */
+    FfOpenerState state;
 } FfOpener;
 
 /**
@@ -28,7 +42,7 @@ typedef struct {
  *
  * Return: array of FfActor: those of @openers that were let go.
  */
-GArray *ff_release(const char *mountpoint, guint64 id, const GArray *openers);
+GArray *ff_release(const char *mountpoint, guint64 id, GArray *openers);
 
 /**
  * ff_release_find() - all threads that wait in the open() of a FIFO

@@ -53,6 +53,9 @@ static const OpenKind open_kinds[] = {
 
 #define N_ARGUMENTS 6
 
+/* As many as the kernel follows (include/linux/namei.h). */
+#define MOST_SYMLINKS 40
+
 typedef struct {
     pid_t tid;
     int threadfd;
@@ -229,34 +232,78 @@ static FfWaiterResult identify(const OpenCall *call, int found, FfWaiter *waiter
     return FF_WAITER_FOUND;
 }
 
-/* The kernel does not know what the whole path leads to; with its directory one can go on. */
-static FfWaiterResult locate_in_directory(const OpenCall *call, int base, FfWaiter *waiter, int *fd)
+/* Go on from a directory that the path leads through: only if it is one of ours. */
+static FfWaiterResult locate_below(const OpenCall *call, int directory, const char *rest,
+                                   FfWaiter *waiter, int *fd)
 {
-    g_autofree char *parent = g_path_get_dirname(call->path);
-    g_autofree char *name = g_path_get_basename(call->path);
-    g_auto(FfAutoFd) directory = open_path(call, base, parent, O_DIRECTORY);
     gpointer may_ask;
     FfFileInfo info;
     int found;
 
-    if (directory < 0 || ff_file_look(directory, "", &info) < 0 ||
+    if (ff_file_look(directory, "", &info) < 0 ||
         !g_hash_table_lookup_extended(call->limits->daemons, &info.id.dev, NULL, &may_ask))
         return FF_WAITER_UNRESOLVED;
     if (!GPOINTER_TO_INT(may_ask))
         return FF_WAITER_NONE;
-    found = open_name(directory, name);
+    found = open_name(directory, rest);
     return found < 0 ? FF_WAITER_UNRESOLVED : identify(call, found, waiter, fd);
 }
 
-static FfWaiterResult locate(const OpenCall *call, FfWaiter *waiter, int *fd)
+/*
+ * The kernel does not know what the whole path leads to, or may not enter a directory before it has
+ * asked for its mode again, as after each probe of a FIFO in it. Go as far as it does know.
+ */
+static FfWaiterResult locate_by_part(const OpenCall *call, int base, FfWaiter *waiter, int *fd)
+{
+    g_autofree char *path = g_strdup(call->path);
+
+    for (char *slash = strrchr(path, '/'); slash != NULL && slash > path;
+         slash = strrchr(path, '/')) {
+        *slash = '\0';
+        g_auto(FfAutoFd) directory = open_path(call, base, path, O_DIRECTORY);
+
+        if (directory >= 0)
+            return locate_below(call, directory, call->path + (slash - path) + 1, waiter, fd);
+    }
+    return locate_below(call, base, call->path + strspn(call->path, "/"), waiter, fd);
+}
+
+/*
+ * Where the path is a symlink the kernel may know that, but not what the target leads to. Then the
+ * target becomes the path, and what it counts from the base. Return: whether it was one.
+ */
+static gboolean step_over_symlink(OpenCall *call, FfAutoFd *base)
+{
+    g_autofree char *parent = g_path_get_dirname(call->path);
+    g_auto(FfAutoFd) link = open_path(call, *base, call->path, O_NOFOLLOW);
+    g_auto(FfAutoFd) directory = open_path(call, *base, parent, O_DIRECTORY);
+    gssize length = link < 0 ? -1 : readlinkat(link, "", call->path, sizeof call->path - 1);
+
+    if (length <= 0 || directory < 0)
+        return FALSE;
+    call->path[length] = '\0';
+    close(*base);
+    *base = call->path[0] == '/' ? openat(call->threadfd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC)
+                                 : ff_auto_fd_steal(&directory);
+    return *base >= 0;
+}
+
+static FfWaiterResult locate(OpenCall *call, FfWaiter *waiter, int *fd)
 {
     g_auto(FfAutoFd) base = open_base(call);
-    int found = base < 0 ? -1 : open_path(call, base, call->path, 0);
+    guint hops = 0;
 
     if (base < 0)
         return FF_WAITER_UNRESOLVED;
-    return found >= 0 ? identify(call, found, waiter, fd)
-                      : locate_in_directory(call, base, waiter, fd);
+    do {
+        int found = open_path(call, base, call->path, 0);
+        FfWaiterResult result = found >= 0 ? identify(call, found, waiter, fd)
+                                           : locate_by_part(call, base, waiter, fd);
+
+        if (result != FF_WAITER_UNRESOLVED || found >= 0)
+            return result;
+    } while (hops++ < MOST_SYMLINKS && step_over_symlink(call, &base));
+    return FF_WAITER_UNRESOLVED;
 }
 
 FfWaiterResult ff_waiter_look(int threadfd, pid_t tid, const FfWaiterLimits *limits,

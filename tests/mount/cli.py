@@ -190,6 +190,7 @@ class Usage(CliTestCase):
             'linger': ['', 'soon', '-1', '1fortnight', 's', '1..5s', '99999999999999999999'],
             'grace': ['', '15 moons', 'inf', '-15min'],
             'max-age': ['', '1e3', 'infinityy', '0x10'],
+            'open-timeout': ['', '-1s', 'never'],
         }
         for name, values in bad.items():
             for value in values:
@@ -244,7 +245,8 @@ class Usage(CliTestCase):
             outcome = run_fifofs(*words)
             self.assertEqual((outcome.returncode, outcome.stderr), (0, b''))
             for option in (b'allow_other', b'ceiling', b'floor', b'dirceiling', b'uid', b'gid',
-                           b'rootmode', b'lifetime', b'linger', b'grace', b'max-age'):
+                           b'rootmode', b'lifetime', b'linger', b'grace', b'max-age',
+                           b'open-timeout', b'config'):
                 self.assertIn(option, outcome.stdout)
 
 

@@ -22,7 +22,8 @@ MEMBERS = {
     'path': str, 'id': int, 'mode': str, 'uid': int, 'gid': int, 'creator': (dict, type(None)),
     'state': str, 'used': bool, 'created': (int, float), 'last_used': (int, float, type(None)),
     'lifetime': str, 'linger': (int, float, type(None)), 'grace': (int, float, type(None)),
-    'max_age': (int, float, type(None)), 'expires': (int, float, type(None)),
+    'max_age': (int, float, type(None)),
+    'open_timeout': (int, float, type(None)), 'expires': (int, float, type(None)),
     'reason': (str, type(None)),
 }
 
@@ -511,7 +512,8 @@ class Config(fifofs_test.TestCase):
             self.assertEqual(config, {
                 'mountpoint': mount.path, 'allow_other': 'false', 'ceiling': '0600',
                 'floor': '0000', 'dirceiling': '0700', 'rootmode': '0700', 'lifetime': 'auto',
-                'linger': '30s', 'grace': '15min', 'max-age': 'infinity'})
+                'linger': '30s', 'grace': '15min', 'max-age': 'infinity',
+                'open-timeout': 'infinity'})
 
     def test_defaults_of_a_shared_mount_are_told_to_everybody(self):
         with Mount('allow_other') as mount:
@@ -521,13 +523,14 @@ class Config(fifofs_test.TestCase):
 
     def test_options_are_told_as_they_are_in_force(self):
         with Mount('allow_other,ceiling=664,floor=0600,dirceiling=750,rootmode=1755,uid=nobody,'
-                   'gid=61002,lifetime=use,linger=1500ms,grace=3600,max-age=1d12h') as mount:
+                   'gid=61002,lifetime=use,linger=1500ms,grace=3600,max-age=1d12h,open-timeout=3') as mount:
             config = self.config(mount)
             del config['version'], config['mountpoint']
             self.assertEqual(config, {
                 'allow_other': 'true', 'ceiling': '0664', 'floor': '0600', 'dirceiling': '0750',
                 'rootmode': '1755', 'uid': '65534', 'gid': '61002', 'lifetime': 'use',
-                'linger': '1500ms', 'grace': '1h', 'max-age': '36h'})
+                'linger': '1500ms', 'grace': '1h', 'max-age': '36h',
+                'open-timeout': '3s'})
 
     def test_what_is_told_can_be_given_again(self):
         options = 'allow_other,ceiling=0640,floor=0400,uid=61001,lifetime=session,grace=90s'

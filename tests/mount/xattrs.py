@@ -9,8 +9,9 @@ import subprocess
 import fifofs_test
 from fifofs_test import USER_A, USER_B, Mount, as_user, attempt, libc_call, on_both, on_fifofs
 
-KEYS = ('lifetime', 'linger', 'grace', 'max-age')
-DEFAULTS = {'lifetime': 'auto', 'linger': '30s', 'grace': '15min', 'max-age': 'infinity'}
+KEYS = ('lifetime', 'linger', 'grace', 'max-age', 'open-timeout')
+DEFAULTS = {'lifetime': 'auto', 'linger': '30s', 'grace': '15min', 'max-age': 'infinity',
+            'open-timeout': 'infinity'}
 
 
 def get(path, key):
@@ -57,7 +58,7 @@ class Values(fifofs_test.TestCase):
             '0.5': '500ms', '1500ms': '1500ms', '2000ms': '2s', '250us': '250us', '0': '0s',
             '0s': '0s', 'infinity': 'infinity', '365d': '365d',
         }
-        for key in ('linger', 'grace', 'max-age'):
+        for key in ('linger', 'grace', 'max-age', 'open-timeout'):
             for given, shown in forms.items():
                 if key == 'max-age' and shown in ('250us', '500ms', '0s'):
                     continue                        # the FIFO would be gone
@@ -78,7 +79,7 @@ class Values(fifofs_test.TestCase):
                        'Infinity', 'infinity ', '30s\0', b'\xff', '99999999999999999999',
                        '9223372036854775807', '1s,2s', '1;', '\n', '1' * 5000],
         }
-        bad['grace'] = bad['max-age'] = bad['linger']
+        bad['grace'] = bad['max-age'] = bad['open-timeout'] = bad['linger']
         for path in (directory + '/fifo', directory + '/sub', directory):
             for key, values in bad.items():
                 for value in values:
@@ -126,9 +127,10 @@ class Values(fifofs_test.TestCase):
         self.assertIsNone(attempt(remove, end, 'lifetime'))
 
     def test_mount_options_are_the_values_of_the_root(self):
-        with Mount('lifetime=use,grace=2h,max-age=3d') as mount:
+        with Mount('lifetime=use,grace=2h,max-age=3d,open-timeout=4s') as mount:
             os.mkfifo(mount.path + '/fifo')
-            expected = {'lifetime': 'use', 'linger': '0s', 'grace': '2h', 'max-age': '3d'}
+            expected = {'lifetime': 'use', 'linger': '0s', 'grace': '2h', 'max-age': '3d',
+                        'open-timeout': '4s'}
             self.assertEqual(policy(mount.path), expected)
             self.assertEqual(policy(mount.path + '/fifo'), expected)
 
@@ -165,7 +167,7 @@ class Protocol(fifofs_test.TestCase):
         self.assertEqual(size, sum(len('fifofs.' + key) + 1 for key in (*KEYS, 'state')))
         self.assertEqual(attempt(libc_call, 'listxattr', path, raw, size - 1), 'ERANGE')
         self.assertEqual(libc_call('listxattr', path, raw, size), size)
-        self.assertEqual(len(bytes(buffer[:size]).split(b'\0')), 6)
+        self.assertEqual(len(bytes(buffer[:size]).split(b'\0')), len(KEYS) + 2)
 
     @on_fifofs()
     def test_values_exist_from_the_start_so_they_are_replaced_not_created(self, directory):
@@ -235,7 +237,8 @@ class Inheritance(fifofs_test.TestCase):
 
     @on_fifofs()
     def test_new_fifos_and_directories_have_the_values_of_their_directory(self, directory):
-        wanted = {'lifetime': 'session', 'linger': '7s', 'grace': '9min', 'max-age': '3d'}
+        wanted = {'lifetime': 'session', 'linger': '7s', 'grace': '9min', 'max-age': '3d',
+                  'open-timeout': '8s'}
         os.mkdir(directory + '/sub')
         for key, value in wanted.items():
             put(directory + '/sub', key, value)
@@ -262,7 +265,8 @@ class Inheritance(fifofs_test.TestCase):
         os.mkfifo(directory + '/sub/fifo')
         fifo, sub = directory + '/sub/fifo', directory + '/sub'
         for key, value, above in (('lifetime', 'use', 'session'), ('linger', '1min', '2min'),
-                                  ('grace', '1h', '2h'), ('max-age', '5d', '6d')):
+                                  ('grace', '1h', '2h'), ('max-age', '5d', '6d'),
+                                  ('open-timeout', '5s', '6s')):
             put(fifo, key, value)
             put(sub, key, above)
             remove(fifo, key)
