@@ -26,4 +26,5 @@ ExitStatus command_release(int argc, char **argv);
 ExitStatus command_new(int argc, char **argv);
 ExitStatus command_get(int argc, char **argv);
 ExitStatus command_set(int argc, char **argv);
+ExitStatus command_reap(int argc, char **argv);
 ExitStatus command_rm(int argc, char **argv);

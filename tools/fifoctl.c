@@ -30,6 +30,7 @@ static const Command commands[] = {
     {"get", command_get, "[-R] [-a NAME] PATH...", "show attributes"},
     {"set", command_set, "[-R] NAME=VALUE... PATH...", "change attributes"},
     {"release", command_release, "[-r] [-w] PATH...", "let go on who waits in open()"},
+    {"reap", command_reap, "[-n] PATH...", "remove now what would go by itself"},
     {"rm", command_rm, "[-f] PATH...", "remove FIFOs"},
 };
 

@@ -5,6 +5,7 @@ import json
 import os
 import select
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -313,6 +314,95 @@ class Release(Commands):
         self.assert_fails(FAILED, 'No such file', 'release', self.at('gone'))
         self.assert_fails(FAILED, 'not on a fifofs mount', 'release', '/dev/null')
         self.assert_fails(USAGE, 'nothing to release', 'release')
+
+
+class Reap(Commands):
+    """The creators of these FIFOs are gone; only a time keeps them."""
+
+    def fifo(self, name):
+        subprocess.run(['mkfifo', self.at(name)], check=True)
+        return self.at(name)
+
+    def used(self, name):
+        path = self.fifo(name)
+        os.close(os.open(path, os.O_RDWR))
+        return path
+
+    def due(self, *arguments):
+        outcome = run('reap', '-n', '-J', *arguments)
+        self.assertEqual(outcome.returncode, OK)
+        return [(os.path.basename(fifo['path']), fifo['reason'])
+                for fifo in json.loads(outcome.stdout)['fifofs']]
+
+    def test_dry_run_tells_what_goes_when_and_why_soonest_first(self):
+        self.used('used')
+        self.fifo('unused')
+        os.setxattr(self.fifo('old'), 'fifofs.max-age', b'2h')
+        os.setxattr(self.at('old'), 'fifofs.grace', b'3h')
+        self.fifo('kept')
+        os.chmod(self.at('kept'), 0o1600)
+        os.mkfifo(self.at('creator-here'))
+        wait_until(lambda: self.due(self.path) == [
+            ('unused', 'unused'), ('used', 'idle'), ('old', 'max-age')], what='what is due')
+        text = run('reap', '--dry-run', self.path).stdout.decode().splitlines()
+        self.assertEqual(text[0].split(), ['PATH', 'STATE', 'REASON', 'EXPIRES'])
+        self.assertEqual([line.split()[0] for line in text[1:]],
+                         [self.at(name) for name in ('unused', 'used', 'old')])
+        self.assertEqual(len(os.listdir(self.path)), 5)
+
+    def test_what_nobody_uses_goes_and_the_rest_stays_as_it_was(self):
+        self.used('used')
+        self.fifo('unused')
+        reader = self.start(['cat', self.fifo('awaited')])
+        held = self.open(self.fifo('held'), os.O_RDWR)
+        self.fifo('kept')
+        os.chmod(self.at('kept'), 0o1600)
+        os.mkfifo(self.at('creator-here'))
+        stuck_in_open(reader.pid)
+        outcome = run('reap', self.path)
+        self.assertEqual(outcome.returncode, OK)
+        self.assertEqual(sorted(outcome.stdout.decode().splitlines()),
+                         [f'{self.at("unused")}: removed (unused)',
+                          f'{self.at("used")}: removed (idle)'])
+        self.assertEqual(sorted(os.listdir(self.path)), ['awaited', 'creator-here', 'held', 'kept'])
+        for name in os.listdir(self.path):
+            shown = attributes(self.at(name))
+            self.assertEqual((shown['linger'], shown['grace']), ('1h', '15min'))
+        self.close(held)
+
+    def test_one_that_comes_into_use_stays_and_gets_its_time_back(self):
+        """fifoctl cannot see the holder, whose descriptor is under way in a socket."""
+        path = self.used('a')
+        wait_until(lambda: self.due(path) == [('a', 'idle')], what='it to be idle')
+        ends = socket.socketpair()
+        held = os.open(path, os.O_RDWR)
+        socket.send_fds(ends[0], [b'x'], [held])
+        os.close(held)
+        outcome = run('reap', path)
+        self.assertEqual((outcome.returncode, outcome.stdout), (OK, b''))
+        self.assertEqual(attributes(path)['linger'], '1h')
+        for end in ends:
+            end.close()
+        self.assertTrue(os.path.lexists(path))
+
+    def test_fifo_of_another_user_is_left(self):
+        self.fifo('a')
+        os.chmod(self.at('a'), 0o660)
+        outcome = as_user(USER_B, lambda: run('reap', self.path).returncode)
+        self.assertEqual(outcome, FAILED)
+        self.assertEqual(os.listdir(self.path), ['a'])
+        self.assertEqual(attributes(self.at('a'))['grace'], '15min')
+
+    def test_thousands_go_at_once(self):
+        subprocess.run(['sh', '-c', f'cd {self.path}; seq 3000 | xargs mkfifo'], check=True)
+        outcome = run('reap', self.path)
+        self.assertEqual(outcome.stdout.count(b'removed (unused)'), 3000)
+        self.assertEqual(os.listdir(self.path), [])
+
+    def test_wrong_usage_is_told(self):
+        self.assert_fails(USAGE, 'nothing to reap', 'reap')
+        self.assert_fails(USAGE, '--dry-run', 'reap', '-J', self.path)
+        self.assert_fails(FAILED, '', 'reap', '/tmp')
 
 
 if __name__ == '__main__':
