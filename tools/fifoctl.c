@@ -25,6 +25,8 @@ static const Command commands[] = {
     {"ls", command_ls, "[OPTIONS] [PATH...]", "list FIFOs and who is on them"},
     {"info", command_info, "[-J] PATH...", "tell all about a FIFO or a directory"},
     {"watch", command_watch, "[-J] [-e EVENT] [PATH...]", "show what happens, as it happens"},
+    {"graph", command_graph, "[-a] [--svg FILE] [PATH...]",
+     "draw which processes are on which FIFOs"},
     {"wait", command_wait, "PATH --for WHAT", "wait until something is so of a FIFO"},
     {"new", command_new, "[OPTIONS] PATH...", "create FIFOs with their attributes"},
     {"get", command_get, "[-R] [-a NAME] PATH...", "show attributes"},

@@ -46,7 +46,7 @@ static const char *command_word(const Holder *holder)
     return holder->command == NULL ? "-" : holder->command;
 }
 
-static char *state_words(const Holder *holder, gint64 now)
+char *report_holder_state(const Holder *holder, gint64 now)
 {
     g_autofree char *age = NULL;
 
@@ -124,7 +124,7 @@ static GStrv fifo_lines(const Report *report, const GPtrArray *fifos)
 static gboolean add_process_line(Table *table, const Holder *holder, gint64 now)
 {
     g_autofree char *pid = g_strdup_printf("%d", holder->pid);
-    g_autofree char *state = state_words(holder, now);
+    g_autofree char *state = report_holder_state(holder, now);
     const char *cells[] = {pid, command_word(holder), user_word(holder), end_word(holder->ends),
                            state};
     struct libscols_line *line = scols_table_new_line(table, NULL);

@@ -23,6 +23,9 @@ typedef struct {
 /* Return: 0 or -errno. */
 int report_table(const Report *report, const GPtrArray *fifos);
 
+/* Return: a new string: "open", or "stuck for 5s". */
+char *report_holder_state(const Holder *holder, gint64 now);
+
 /* One FIFO as "Label: value" lines. */
 void report_details(const Report *report, const Fifo *fifo);
 

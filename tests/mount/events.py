@@ -4,7 +4,9 @@
 import json
 import os
 import select
+import shutil
 import signal
+import subprocess
 import time
 
 import fifofs_test
@@ -199,6 +201,18 @@ class Metrics(fifofs_test.TestCase):
 
     def total(self, metrics, prefix):
         return sum(v for name, v in metrics.items() if name.startswith(prefix))
+
+    def test_promtool_has_no_complaint(self):
+        promtool = shutil.which('promtool')
+        if promtool is None:
+            self.skipTest('promtool is not there: install the package prometheus')
+        with Mount('allow_other') as mount:
+            os.mkfifo(mount.path + '/a')
+            os.unlink(mount.path + '/a')
+            with open(mount.path + '/.fifofs/metrics', 'rb') as metrics:
+                outcome = subprocess.run([promtool, 'check', 'metrics'], input=metrics.read(),
+                                         capture_output=True, check=False)
+        self.assertEqual((outcome.returncode, outcome.stdout, outcome.stderr), (0, b'', b''))
 
     def test_counts_follow_what_happens(self):
         with Mount('lifetime=keep') as mount:
