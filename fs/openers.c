@@ -49,6 +49,8 @@ struct FfOpeners {
 
     /* Under the registry lock. */
     GHashTable *by_id;
+    /* The ids of FIFOs that can still be opened without a LOOKUP. */
+    GHashTable *undropped;
     FfDeadlineQueue *deadlines;
 };
 
@@ -147,6 +149,11 @@ static void start_job(FfOpeners *openers, guint64 id, GArray *asked, gboolean fi
 
     *job = (Job){id, asked, find};
     g_thread_pool_push(openers->pool, job, NULL);
+}
+
+static void start_find(FfOpeners *openers, guint64 id)
+{
+    start_job(openers, id, g_array_new(FALSE, FALSE, sizeof(FfOpener)), TRUE);
 }
 
 /*
@@ -291,24 +298,49 @@ static void work(gpointer data, gpointer user_data)
 
 /* --- */
 
+/*
+ * Some may wait already, who were not asked to say so; and until the kernel has dropped the name
+ * which it had cached, others may come who are not.
+ */
+static void on_policy(FfOpeners *openers, const FfNode *node)
+{
+    Opened *opened = g_hash_table_lookup(openers->by_id, &node->id);
+
+    /* The time may be another. */
+    if (opened != NULL)
+        wake_at(openers, opened, ff_registry_now(openers->registry));
+    if (!ff_openers_want_lookups(node) || node->lookups == 0)
+        return;
+    if (node->must_be_dropped)
+        g_hash_table_add(openers->undropped, g_memdup2(&node->id, sizeof node->id));
+    else
+        start_find(openers, node->id);
+}
+
 /* Any thread, registry locked. */
 static void on_change(const FfChange *change, gpointer data)
 {
     FfOpeners *openers = data;
-    Opened *opened = g_hash_table_lookup(openers->by_id, &change->node->id);
+    const FfNode *node = change->node;
+    Opened *opened;
 
-    if (change->kind == FF_CHANGE_REMOVED && opened != NULL) {
-        forget(openers, opened);
-        return;
+    switch (change->kind) {
+    case FF_CHANGE_REMOVED:
+        opened = g_hash_table_lookup(openers->by_id, &node->id);
+        if (opened != NULL)
+            forget(openers, opened);
+        g_hash_table_remove(openers->undropped, &node->id);
+        break;
+    case FF_CHANGE_POLICY:
+        on_policy(openers, node);
+        break;
+    case FF_CHANGE_REFERENCE:
+        if (!node->must_be_dropped && g_hash_table_remove(openers->undropped, &node->id))
+            start_find(openers, node->id);
+        break;
+    default:
+        break;
     }
-    if (change->kind != FF_CHANGE_POLICY)
-        return;
-    /* The time may be another. */
-    if (opened != NULL)
-        wake_at(openers, opened, ff_registry_now(openers->registry));
-    /* Some may wait already, who were not asked to say so. */
-    if (ff_openers_want_lookups(change->node) && change->node->lookups > 0)
-        start_job(openers, change->node->id, g_array_new(FALSE, FALSE, sizeof(FfOpener)), TRUE);
 }
 
 FfOpeners *ff_openers_new(FfRegistry *registry, const char *mountpoint, GMainContext *context)
@@ -319,6 +351,7 @@ FfOpeners *ff_openers_new(FfRegistry *registry, const char *mountpoint, GMainCon
     openers->registry = registry;
     openers->mountpoint = g_strdup(mountpoint);
     openers->by_id = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, opened_free);
+    openers->undropped = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     openers->deadlines = ff_deadline_queue_new();
     openers->pool = g_thread_pool_new(work, openers, 1, FALSE, NULL);
     openers->source = g_source_new(&funcs, sizeof(OpenersSource));
@@ -337,6 +370,7 @@ void ff_openers_free(FfOpeners *openers)
     g_source_unref(openers->source);
     ff_deadline_queue_free(openers->deadlines);
     g_hash_table_unref(openers->by_id);
+    g_hash_table_unref(openers->undropped);
     g_free(openers->mountpoint);
     g_free(openers);
 }

@@ -66,7 +66,7 @@ int ff_registry_set_policy(FfRegistry *registry, FfNode *node, const char *key, 
         node->mode &= ~(mode_t)S_ISVTX;
     /* A name that is cached can be opened without a LOOKUP, which that needs from now on. */
     if (g_str_equal(key, "open-timeout") && node->reference == FF_REFERENCE_CACHED)
-        node->probe_wanted = TRUE;
+        node->must_be_dropped = TRUE;
     node->ctime = ff_registry_realtime(registry);
     ff_registry_emit_plain(registry, FF_CHANGE_POLICY, node);
     return 0;

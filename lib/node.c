@@ -53,7 +53,7 @@ FfLifetimeFacts ff_node_facts(const FfNode *node)
         .last_used = node->last_used,
         .reference_since = node->reference_since,
         .probed = node->probed,
-        .probe_wanted = node->probe_wanted,
+        .probe_wanted = node->probe_wanted || node->must_be_dropped,
     };
 
     facts.policy.lifetime = ff_node_lifetime(node);

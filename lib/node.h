@@ -94,6 +94,8 @@ struct FfNode {
     gboolean doubted;
     /* It is to be probed as soon as may be, due or not. */
     gboolean probe_wanted;
+    /* Its name may be cached for longer than its policy allows now, until a probe was undisturbed. */
+    gboolean must_be_dropped;
     /*
      * Grows with every LOOKUP and every change of name, either of which makes a probe under way
      * meaningless.

@@ -86,6 +86,7 @@ void ff_registry_forget(FfRegistry *registry, FfNode *node, guint64 n)
     if (node->doubted)
         note_use(registry, node, FF_USE_AWAITED);
     node->doubted = FALSE;
+    node->must_be_dropped = FALSE;
     set_reference(registry, node, FF_REFERENCE_NONE);
     ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
 }
@@ -100,6 +101,8 @@ guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node)
 
 void ff_registry_end_probe(FfRegistry *registry, FfNode *node, guint serial, gboolean held)
 {
+    if (node->lookup_serial == serial)
+        node->must_be_dropped = FALSE;
     if (held && node->reference == FF_REFERENCE_CACHED && node->lookup_serial == serial) {
         set_reference(registry, node, FF_REFERENCE_HELD);
         node->doubted = FALSE;

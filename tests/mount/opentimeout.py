@@ -179,6 +179,14 @@ class OpenTimeout(fifofs_test.TestCase):
         # And the next one too, though the kernel had the name cached.
         self.assertEqual(self.spawn(open_and_read, path).result()[1], b'')
 
+    def test_it_is_in_force_from_the_start(self):
+        """fifoctl new sets it while the FIFO has another name, under which the kernel has it."""
+        base = self.mounted('allow_other,linger=1h')
+        for i in range(10):
+            path = f'{base}/a{i}'
+            self.assertEqual(fifoctl('new', '--open-timeout=200ms', path).returncode, 0)
+            self.assertEqual(self.spawn(open_and_read, path).result()[1], b'')
+
     def test_longer_time_is_for_those_who_wait_already(self):
         path = self.mounted() and self.fifo('a')
         reader = self.spawn(open_and_read, path)
