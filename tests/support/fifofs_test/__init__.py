@@ -43,6 +43,8 @@ wait_until  Polls a condition up to a deadline. Tests never sleep: they wait for
 stuck_in_open, stuck_in
             Wait until a process hangs in open() of a FIFO, or in a given kernel function.
 fifoctl     Runs it and returns exit code and output.
+sandbox.Sandbox, guidebook
+            A machine with users and shells, and the recipes of docs/guide.md, for guide.py.
 
 A forked child has the descriptors that were open at the fork: spawn readers and writers before the
 test opens an end itself, or they hold that end as well.
