@@ -20,6 +20,7 @@ typedef enum {
  */
 ExitStatus command_ls(int argc, char **argv);
 ExitStatus command_info(int argc, char **argv);
+ExitStatus command_top(int argc, char **argv);
 ExitStatus command_watch(int argc, char **argv);
 ExitStatus command_graph(int argc, char **argv);
 ExitStatus command_wait(int argc, char **argv);

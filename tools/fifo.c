@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fifo.h"
 
+#include <limits.h>
 #include <string.h>
 
 static void holder_free(Holder *holder)
@@ -58,6 +59,12 @@ guint fifo_count(const Fifo *fifo, guint ends, gboolean stuck)
 gboolean fifo_is_held(const Fifo *fifo)
 {
     return fifo->holders->len > 0;
+}
+
+gboolean fifo_is_full(const Fifo *fifo)
+{
+    return fifo->queued_bytes != FIFO_UNKNOWN && fifo->capacity_bytes > 0 &&
+           fifo->capacity_bytes - fifo->queued_bytes < PIPE_BUF;
 }
 
 static gboolean waits_for_idleness(const Fifo *fifo)

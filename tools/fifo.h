@@ -82,6 +82,9 @@ guint fifo_count(const Fifo *fifo, guint ends, gboolean stuck);
 /* Return: whether anybody was seen on it. */
 gboolean fifo_is_held(const Fifo *fifo);
 
+/* Return: whether it is known that a write of PIPE_BUF bytes would have to wait. */
+gboolean fifo_is_full(const Fifo *fifo);
+
 /**
  * fifo_expires() - when it will be removed if nothing changes
  *

@@ -24,6 +24,7 @@ typedef struct {
 static const Command commands[] = {
     {"ls", command_ls, "[OPTIONS] [PATH...]", "list FIFOs and who is on them"},
     {"info", command_info, "[-J] PATH...", "tell all about a FIFO or a directory"},
+    {"top", command_top, "[OPTIONS] [PATH...]", "show FIFOs live, full screen"},
     {"watch", command_watch, "[-J] [-e EVENT] [PATH...]", "show what happens, as it happens"},
     {"graph", command_graph, "[-a] [--svg FILE] [PATH...]",
      "draw which processes are on which FIFOs"},

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "picture.h"
 
-#include <limits.h>
-
 #include "message.h"
 #include "report.h"
 #include "value.h"
@@ -61,12 +59,6 @@ static PictureNode *process_node(Drawing *drawing, const Holder *holder)
     return node;
 }
 
-static gboolean is_full(const Fifo *fifo)
-{
-    return fifo->queued_bytes != FIFO_UNKNOWN && fifo->capacity_bytes > 0 &&
-           fifo->capacity_bytes - fifo->queued_bytes < PIPE_BUF;
-}
-
 static char *size_text(gint64 bytes)
 {
     return value_to_text(&value_format_size, &(Value){.known = TRUE, .number = bytes}, FALSE);
@@ -81,12 +73,12 @@ static char *fill_line(const Fifo *fifo)
         return g_strdup(fifo_state(fifo));
     queued = size_text(fifo->queued_bytes);
     capacity = size_text(fifo->capacity_bytes);
-    return g_strdup_printf("%s%s of %s", is_full(fifo) ? "full: " : "", queued, capacity);
+    return g_strdup_printf("%s%s of %s", fifo_is_full(fifo) ? "full: " : "", queued, capacity);
 }
 
 static Look look_of(const Fifo *fifo)
 {
-    if (is_full(fifo))
+    if (fifo_is_full(fifo))
         return LOOK_FULL;
     return g_str_equal(fifo_state(fifo), "stuck") ? LOOK_STUCK : LOOK_PLAIN;
 }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One look at mounts, taken whole: FIFOs, who is on them, what has happened since the mount.
+ */
+#pragma once
+
+#include "selection.h"
+
+typedef struct {
+    /* NULL where the table of mounts could not be read. */
+    Selection *selection;
+    ScanResult scan;
+    /* CLOCK_MONOTONIC, in microseconds. */
+    gint64 taken;
+    guint n_mounts;
+    /* Of all mounts together; what does not answer counts 0. */
+    guint64 created, removed, opened;
+} Snapshot;
+
+/**
+ * snapshot_take() - look
+ * @paths: what to look at; NULL for all mounts
+ *
+ * What could not be seen is said on stderr. May wait for a daemon that does not answer.
+ */
+Snapshot *snapshot_take(char **paths);
+void snapshot_free(Snapshot *snapshot);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Snapshot, snapshot_free)
