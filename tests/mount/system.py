@@ -177,7 +177,10 @@ class Installation(SystemTestCase):
     def test_everything_has_its_place(self):
         for suffix in ('/bin/fifoctl', '/sbin/fifofs', '/man/man1/fifoctl.1', '/man/man8/fifofs.8',
                        '/man/man5/fifofs.conf.5', '/lib/systemd/system/fifofs@.service',
-                       '/lib/systemd/user/fifofs@.service'):
+                       '/lib/systemd/user/fifofs@.service',
+                       '/bash-completion/completions/fifoctl', '/bash-completion/completions/fifofs',
+                       '/zsh/site-functions/_fifoctl', '/zsh/site-functions/_fifofs',
+                       '/vendor_completions.d/fifoctl.fish', '/vendor_completions.d/fifofs.fish'):
             self.assertEqual(len(self.find(suffix)), 1, suffix)
         daemon, = self.find('/sbin/fifofs')
         for name in HELPERS:

@@ -6,10 +6,9 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 
 import fifofs_test
-from fifofs_test import Mount, binary, stuck_in_open, wait_until
+from fifofs_test import Mount, Terminal, binary, stuck_in_open, wait_until
 
 OK, FAILED, USAGE = range(3)
 HEADINGS = ['NAME', 'OWNER', 'STATE', 'R', 'W', 'WAIT', 'QUEUED', 'FILL', 'IDLE', 'LIFE', 'EXPIRES']
@@ -18,53 +17,6 @@ HEADINGS = ['NAME', 'OWNER', 'STATE', 'R', 'W', 'WAIT', 'QUEUED', 'FILL', 'IDLE'
 def run(*arguments, **keywords):
     return subprocess.run([binary('FIFOCTL_BIN'), 'top', *arguments], capture_output=True,
                           timeout=60, check=False, **keywords)
-
-
-class Terminal:
-    """A tmux server of its own with one window."""
-
-    def __init__(self, width=80, height=24, **environment):
-        self.folder = tempfile.mkdtemp(prefix='fifofs-top-')
-        self.tmux = ['tmux', '-S', self.folder + '/socket', '-f', '/dev/null']
-        self.environment = {**os.environ, 'LANG': 'C.UTF-8', **environment}
-        self('new-session', '-d', '-x', str(width), '-y', str(height), 'sh')
-        self('set-option', '-g', 'remain-on-exit', 'on')
-
-    def __call__(self, *words):
-        return subprocess.run([*self.tmux, *words], check=True, capture_output=True, timeout=20,
-                              env=self.environment).stdout.decode()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        subprocess.run([*self.tmux, 'kill-server'], check=False, capture_output=True)
-        shutil.rmtree(self.folder)
-
-    def type(self, *keys):
-        self('send-keys', *keys)
-
-    def text(self, text):
-        self('send-keys', '-l', text)
-
-    def screen(self, *options):
-        return self('capture-pane', '-p', *options).split('\n')
-
-    def shows(self, text):
-        """Wait until the text is there; returns the lines."""
-        wait_until(lambda: any(text in line for line in self.screen()), 15,
-                   f'{text!r} on the screen')
-        return self.screen()
-
-    def run(self, command):
-        self.text(command + '\n')
-
-    def pid(self, name):
-        """Of the program that runs in the window."""
-        shell = int(self('display-message', '-p', '#{pane_pid}'))
-        children = subprocess.run(['pgrep', '-P', str(shell), '-x', name], capture_output=True,
-                                  check=False).stdout.split()
-        return int(children[0])
 
 
 class Top(fifofs_test.TestCase):

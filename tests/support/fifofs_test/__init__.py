@@ -42,6 +42,7 @@ attempt     The function's result, or the name of the errno that it failed with:
 wait_until  Polls a condition up to a deadline. Tests never sleep: they wait for a fact.
 stuck_in_open, stuck_in
             Wait until a process hangs in open() of a FIFO, or in a given kernel function.
+Terminal    A window of tmux: type() and text(), screen() and shows().
 fifoctl     Runs it and returns exit code and output.
 sandbox.Sandbox, guidebook
             A machine with users and shells, and the recipes of docs/guide.md, for guide.py.
@@ -61,10 +62,12 @@ from .filesystems import FIFOFS, TMPFS, Mount, Tmpfs, mounted
 from .processes import (
     USER_A, USER_B, Child, ChildDied, DeadlineExceeded, as_user, attempt, libc, libc_call, stuck_in,
     stuck_in_open, wait_until)
+from .terminal import Terminal
 from .testcase import TestCase, main, on_both, on_fifofs, on_tmpfs
 
 __all__ = [
     'FIFOFS', 'TMPFS', 'USER_A', 'USER_B', 'Child', 'ChildDied', 'DeadlineExceeded', 'Mount',
-    'TestCase', 'Tmpfs', 'as_user', 'attempt', 'binary', 'fifoctl', 'libc', 'libc_call', 'main',
+    'Terminal', 'TestCase', 'Tmpfs', 'as_user', 'attempt', 'binary', 'fifoctl', 'libc',
+    'libc_call', 'main',
     'mounted', 'on_both', 'on_fifofs', 'on_tmpfs', 'stuck_in', 'stuck_in_open', 'wait_until',
 ]
