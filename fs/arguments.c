@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "arguments.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,27 +35,39 @@ static gboolean is_mount_helper(const char *program)
     return g_str_has_prefix(name, HELPER_PREFIX);
 }
 
+/* GOption's own text is longer than a screen. Ends the program. */
+static gboolean print_help(const char *name, const char *value, gpointer data, GError **error)
+{
+    g_autofree char *mount_options = ff_options_describe();
+
+    printf("Usage: fifofs [-fd] [-o OPTS] MOUNTPOINT, or fifofs --name NAME\n"
+           "%s See fifofs(8).\n"
+           "  -o, --options=OPTS  mount options, see below\n"
+           "  -n, --name=NAME     mount what NAME.conf describes, see fifofs.conf(5)\n"
+           "  -f, --foreground    stay in the foreground\n"
+           "  -d, --debug         log requests and changes to stderr; implies -f\n"
+           "  -V, --version       show the version\n"
+           "  -h, --help          show this\n"
+           "%s",
+           summary, mount_options);
+    exit(FF_EXIT_OK);
+}
+
 static GOptionContext *new_context(FfArguments *arguments)
 {
     const GOptionEntry entries[] = {
-        {"options", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &arguments->lists,
-         "Mount options, see below", "OPTS"},
-        {"name", 'n', 0, G_OPTION_ARG_FILENAME, &arguments->name,
-         "Mount what NAME.conf describes, see fifofs.conf(5)", "NAME"},
-        {"foreground", 'f', 0, G_OPTION_ARG_NONE, &arguments->foreground, "Stay in the foreground",
-         NULL},
-        {"debug", 'd', 0, G_OPTION_ARG_NONE, &arguments->debug,
-         "Log requests and changes to stderr; implies -f", NULL},
-        {"version", 'V', 0, G_OPTION_ARG_NONE, &arguments->show_version, "Show the version", NULL},
-        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments->rest, NULL,
-         "[MOUNTPOINT]"},
+        {"options", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &arguments->lists, NULL, NULL},
+        {"name", 'n', 0, G_OPTION_ARG_FILENAME, &arguments->name, NULL, NULL},
+        {"foreground", 'f', 0, G_OPTION_ARG_NONE, &arguments->foreground, NULL, NULL},
+        {"debug", 'd', 0, G_OPTION_ARG_NONE, &arguments->debug, NULL, NULL},
+        {"version", 'V', 0, G_OPTION_ARG_NONE, &arguments->show_version, NULL, NULL},
+        {"help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, print_help, NULL, NULL},
+        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments->rest, NULL, NULL},
         {NULL}};
     GOptionContext *context = g_option_context_new(NULL);
-    g_autofree char *description = ff_options_describe();
 
+    g_option_context_set_help_enabled(context, FALSE);
     g_option_context_add_main_entries(context, entries, NULL);
-    g_option_context_set_summary(context, summary);
-    g_option_context_set_description(context, description);
     return context;
 }
 

@@ -148,7 +148,7 @@ static const Option table[] = {
     {"ceiling", "MODE", "most a FIFO's mode may allow (0600; 0660 with allow_other)", take_ceiling,
      show_ceiling},
     {"floor", "MODE", "what every FIFO's mode allows (0)", take_floor, show_floor},
-    {"dirceiling", "MODE", "most a directory's mode may allow (0700; 0777 with allow_other)",
+    {"dirceiling", "MODE", "the same of a directory (0700; 0777 with allow_other)",
      take_dir_ceiling, show_dir_ceiling},
     {"rootmode", "MODE", "mode of the mount's root (0700; 0777 with allow_other)", take_root_mode,
      show_root_mode},
@@ -312,9 +312,8 @@ char *ff_options_describe(void)
                    : g_strconcat(table[i].name, "=", table[i].value_name, NULL);
         g_string_append_printf(text, "  %-18s %s\n", left, table[i].help);
     }
-    g_string_append(text, "  ro, noexec, noatime, and what else fstab(5) has\n\n"
-                          "TIME is 30, 30s, 500ms, 15min, 2h, 7d or infinity. End it with "
-                          "'fusermount3 -u MOUNTPOINT'.");
+    g_string_append(text, "Also ro, noexec and noatime. TIME is 500ms, 30s, 15min, 2h, 7d or "
+                          "infinity.\n");
     return g_string_free(text, FALSE);
 }
 

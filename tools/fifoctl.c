@@ -26,8 +26,7 @@ static const Command commands[] = {
     {"info", command_info, "[-J] PATH...", "tell all about a FIFO or a directory"},
     {"top", command_top, "[OPTIONS] [PATH...]", "show FIFOs live, full screen"},
     {"watch", command_watch, "[-J] [-e EVENT] [PATH...]", "show what happens, as it happens"},
-    {"graph", command_graph, "[-a] [--svg FILE] [PATH...]",
-     "draw which processes are on which FIFOs"},
+    {"graph", command_graph, "[-a] [-s FILE] [PATH...]", "draw which processes are on which FIFOs"},
     {"wait", command_wait, "PATH --for WHAT", "wait until something is so of a FIFO"},
     {"new", command_new, "[OPTIONS] PATH...", "create FIFOs with their attributes"},
     {"get", command_get, "[-R] [-a NAME] PATH...", "show attributes"},
@@ -39,15 +38,14 @@ static const Command commands[] = {
 
 static ExitStatus print_help(void)
 {
-    puts("Usage: fifoctl COMMAND ...\n\nLook at fifofs mounts and tidy them.\n\nCommands:");
+    puts("Usage: fifoctl COMMAND ...\nLook at fifofs mounts and tidy them.\n\nCommands:");
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
         printf("  %-7s %-26s %s\n", commands[i].name, commands[i].synopsis, commands[i].help);
     puts("\nOptions:\n"
          "  -h, --help     this text; 'fifoctl COMMAND --help' for one command\n"
          "  -V, --version  the version\n\n"
          "Exit status: 0 done, 1 something failed, 2 wrong usage, 3 no fifofs mount,\n"
-         "4 timed out (wait).\n"
-         "More in fifoctl(1).");
+         "4 timed out (wait). More in fifoctl(1).");
     return EXIT_STATUS_OK;
 }
 

@@ -33,7 +33,7 @@ static gboolean parse(int argc, char **argv, Options *options)
         {"format", 'f', 0, G_OPTION_ARG_STRING, &options->format, "dot (default) or mermaid",
          "FORMAT"},
         {"svg", 's', 0, G_OPTION_ARG_FILENAME, &options->svg,
-         "Draw it into a file (- for standard output) with graphviz", "FILE"},
+         "Draw it with graphviz (- for stdout)", "FILE"},
         {"all", 'a', 0, G_OPTION_ARG_NONE, &options->all, "Also FIFOs that nobody is on", NULL},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->paths, NULL, NULL},
         {NULL},

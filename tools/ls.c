@@ -42,9 +42,8 @@ static gboolean parse(int argc, char **argv, Options *options)
         {NULL},
     };
 
-    return options_parse(
-        argc, argv, entries, "[PATH...]",
-        "List the FIFOs of all fifofs mounts, or below the PATHs: mounts, directories, FIFOs.");
+    return options_parse(argc, argv, entries, "[PATH...]",
+                         "List the FIFOs of all fifofs mounts, or below the PATHs.");
 }
 
 static GPtrArray *choose_columns(const Options *options, gboolean with_mount)

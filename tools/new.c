@@ -169,7 +169,7 @@ ExitStatus command_new(int argc, char **argv)
     g_auto(Options) options = {0};
     const GOptionEntry entries[] = {
         {"mode", 'm', 0, G_OPTION_ARG_STRING, &options.mode,
-         "Permission bits, of which the mount may take some away", "OCTAL"},
+         "Permission bits, within those of the mount", "OCTAL"},
         {"lifetime", 'l', 0, G_OPTION_ARG_STRING, &options.lifetime, "auto, use, session or keep",
          "LIFETIME"},
         {"linger", 0, 0, G_OPTION_ARG_STRING, &options.linger, "How long it stays after its use",

@@ -233,8 +233,7 @@ ExitStatus command_watch(int argc, char **argv)
     g_auto(GStrv) events = NULL;
     const GOptionEntry entries[] = {
         {"event", 'e', 0, G_OPTION_ARG_STRING_ARRAY, &events,
-         "Only these: created, opened, closed, idle, removed, renamed, ... (may be repeated)",
-         "EVENT"},
+         "Only this: created, opened, closed, removed, ...", "EVENT"},
         {"json", 'J', 0, G_OPTION_ARG_NONE, &watching.json, "Write JSON, an object per line", NULL},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &paths, NULL, NULL},
         {NULL},

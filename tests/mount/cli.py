@@ -248,6 +248,9 @@ class Usage(CliTestCase):
                            b'rootmode', b'lifetime', b'linger', b'grace', b'max-age',
                            b'open-timeout', b'config'):
                 self.assertIn(option, outcome.stdout)
+            lines = outcome.stdout.decode().splitlines()
+            self.assertLess(len(lines), 24)         # it is read on a screen, above the next prompt
+            self.assertLessEqual(max(map(len, lines)), 80)
 
 
 class Mountpoints(CliTestCase):

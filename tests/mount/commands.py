@@ -69,6 +69,21 @@ class Commands(fifofs_test.TestCase):
         self.assertEqual(outcome.stdout, b'')
 
 
+class Help(fifofs_test.TestCase):
+    def test_each_fits_a_screen(self):
+        text = run('--help').stdout.decode()
+        names = [line.split()[0] for line in text.partition('Commands:')[2].splitlines()
+                 if line.startswith('  ') and line[2].isalpha()]
+        self.assertIn('ls', names)
+        for words in [[]] + [[name] for name in names]:
+            with self.subTest(words):
+                outcome = run(*words, '--help')
+                self.assertEqual((outcome.returncode, outcome.stderr), (OK, b''))
+                lines = outcome.stdout.decode().splitlines()
+                self.assertLess(len(lines), 24)
+                self.assertLessEqual(max(map(len, lines)), 80)
+
+
 class Attributes(Commands):
     def test_new_fifo_has_its_mode_and_attributes(self):
         outcome = run('new', '-m', '0640', '--lifetime=keep', '--linger=5s', '--grace=1min',
