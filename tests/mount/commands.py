@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """fifoctl new, get, set, watch, wait and release do what they say, or nothing."""
 
-import contextlib
 import json
 import os
 import select
@@ -12,7 +11,8 @@ import subprocess
 import time
 
 import fifofs_test
-from fifofs_test import USER_A, USER_B, Mount, as_user, binary, stuck_in_open, wait_until
+from fifofs_test import (
+    USER_A, USER_B, Mount, as_user, binary, has_open, stuck_in_open, wait_until)
 
 # The exit statuses of fifoctl(1).
 OK, FAILED, USAGE, NO_MOUNT, TIMED_OUT = range(5)
@@ -21,14 +21,6 @@ OK, FAILED, USAGE, NO_MOUNT, TIMED_OUT = range(5)
 def run(*arguments, **keywords):
     return subprocess.run([binary('FIFOCTL_BIN'), *arguments], capture_output=True, timeout=60,
                           check=False, **keywords)
-
-
-def has_open(pid, suffix):
-    for fd in os.listdir(f'/proc/{pid}/fd'):
-        with contextlib.suppress(FileNotFoundError):        # closed meanwhile
-            if os.readlink(f'/proc/{pid}/fd/{fd}').endswith(suffix):
-                return True
-    return False
 
 
 def attributes(path):

@@ -10,7 +10,8 @@ import subprocess
 import time
 
 import fifofs_test
-from fifofs_test import USER_A, USER_B, Mount, as_user, attempt, stuck_in, wait_until
+from fifofs_test import (
+    USER_A, USER_B, Mount, as_user, attempt, has_open, stuck_in, wait_until)
 
 # What the daemon keeps for a slow reader (lib/events.c MOST_EVENTS).
 KEPT = 1 << 16
@@ -191,6 +192,39 @@ class Events(fifofs_test.TestCase):
         self.assertEqual(first['event'], 'missed')
         _, seen = follower.until('created', path='again-last')
         self.assertEqual(first['count'] + len(seen), 2 * rounds + 1)
+
+
+class Accounting(fifofs_test.TestCase):
+    """A script that follows knows of every FIFO, however many come and go."""
+    deadline_seconds = 120
+
+    def test_every_fifo_is_accounted_for(self):
+        count = int(os.environ.get('FIFOFS_TEST_FIFOS', '20000'))
+        mount = self.enterContext(Mount('allow_other'))
+        watch = self.start([fifofs_test.binary('FIFOCTL_BIN'), 'watch', '-J', '-e', 'created',
+                            '-e', 'removed', mount.path], stdout=subprocess.PIPE)
+        wait_until(lambda: has_open(watch.pid, '/events'), what='it to follow')
+        workers = [self.spawn(come_and_go, f'{mount.path}/{i}', count // 4) for i in range(4)]
+        seen = {'created': set(), 'removed': set()}
+        missed, total = 0, 2 * 4 * (count // 4)
+        while len(seen['created']) + len(seen['removed']) + missed < total:
+            event = json.loads(watch.stdout.readline())
+            if event['event'] == 'missed':
+                missed += event['count']
+                continue
+            self.assertNotIn(event['id'], seen[event['event']])
+            seen[event['event']].add(event['id'])
+        self.assertEqual(len(seen['created']) + len(seen['removed']) + missed, total)
+        if missed == 0:
+            self.assertEqual(seen['created'], seen['removed'])
+        for worker in workers:
+            worker.result()
+
+
+def come_and_go(prefix, count):
+    for i in range(count):
+        os.mkfifo(f'{prefix}-{i}')
+        os.unlink(f'{prefix}-{i}')
 
 
 class Metrics(fifofs_test.TestCase):

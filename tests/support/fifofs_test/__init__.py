@@ -42,6 +42,7 @@ attempt     The function's result, or the name of the errno that it failed with:
 wait_until  Polls a condition up to a deadline. Tests never sleep: they wait for a fact.
 stuck_in_open, stuck_in
             Wait until a process hangs in open() of a FIFO, or in a given kernel function.
+has_open    Has a process opened a file yet?
 Terminal    A window of tmux: type() and text(), screen() and shows().
 fifoctl     Runs it and returns exit code and output.
 sandbox.Sandbox, guidebook
@@ -60,14 +61,14 @@ other.
 from .binaries import binary, fifoctl
 from .filesystems import FIFOFS, TMPFS, Mount, Tmpfs, mounted
 from .processes import (
-    USER_A, USER_B, Child, ChildDied, DeadlineExceeded, as_user, attempt, libc, libc_call, stuck_in,
-    stuck_in_open, wait_until)
+    USER_A, USER_B, Child, ChildDied, DeadlineExceeded, as_user, attempt, has_open, libc, libc_call,
+    stuck_in, stuck_in_open, wait_until)
 from .terminal import Terminal
 from .testcase import TestCase, main, on_both, on_fifofs, on_tmpfs
 
 __all__ = [
     'FIFOFS', 'TMPFS', 'USER_A', 'USER_B', 'Child', 'ChildDied', 'DeadlineExceeded', 'Mount',
-    'Terminal', 'TestCase', 'Tmpfs', 'as_user', 'attempt', 'binary', 'fifoctl', 'libc',
+    'Terminal', 'TestCase', 'Tmpfs', 'as_user', 'attempt', 'binary', 'fifoctl', 'has_open', 'libc',
     'libc_call', 'main',
     'mounted', 'on_both', 'on_fifofs', 'on_tmpfs', 'stuck_in', 'stuck_in_open', 'wait_until',
 ]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Other processes and other users, what they do and how they fail, and waiting for them."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -157,6 +158,15 @@ class Child:
         """Make sure that the process is gone."""
         self.send_signal(signal.SIGKILL)
         self.wait()
+
+
+def has_open(pid, suffix):
+    """Has the process a file open whose path ends so?"""
+    for fd in os.listdir(f'/proc/{pid}/fd'):
+        with contextlib.suppress(FileNotFoundError):        # closed meanwhile
+            if os.readlink(f'/proc/{pid}/fd/{fd}').endswith(suffix):
+                return True
+    return False
 
 
 def as_user(uid, function, *arguments, **child_keywords):
