@@ -167,6 +167,11 @@ gint32 screen_key(void)
 
 /* --- drawing --- */
 
+int screen_width(void)
+{
+    return COLS;
+}
+
 int screen_page(void)
 {
     return MAX(LINES - LINES_ABOVE - LINES_BELOW, 1);

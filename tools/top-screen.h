@@ -45,6 +45,9 @@ void screen_draw_help(void);
 /* How many rows of the table there is room for. */
 int screen_page(void);
 
+/* In cells. */
+int screen_width(void);
+
 /* Return: a character or a ScreenKey; SCREEN_NO_KEY where none waits. */
 gint32 screen_key(void);
 

@@ -142,11 +142,20 @@ static void begin_prompt(Top *top, Mode mode, const char *text)
     g_string_assign(top->typed, text);
 }
 
+/* The end of a path says more than its beginning, and the question must be seen whole. */
+static char *release_question(const Fifo *fifo)
+{
+    static const char question[] = "Release who waits in open() of ? (y/n)";
+    g_autofree char *path = view_columns[0].text(fifo, 0);
+    g_autofree char *safe = message_safe(path);
+    g_autofree char *fitting = lines_fit(safe, screen_width() - (int)strlen(question), FALSE, TRUE);
+
+    return g_strdup_printf("Release who waits in open() of %s? (y/n)", g_strchomp(fitting));
+}
+
 static char *prompt_text(const Top *top)
 {
     const Fifo *fifo = view_selected_fifo(top->view);
-    g_autofree char *path = fifo == NULL ? NULL : view_columns[0].text(fifo, 0);
-    g_autofree char *safe = path == NULL ? NULL : message_safe(path);
 
     switch (top->mode) {
     case MODE_FILTER:
@@ -156,7 +165,7 @@ static char *prompt_text(const Top *top)
     case MODE_DELAY:
         return g_strdup_printf("Delay (as 500ms or 2s): %s_", top->typed->str);
     case MODE_RELEASE:
-        return g_strdup_printf("Release who waits in open() of %s? (y/n)", safe);
+        return fifo == NULL ? NULL : release_question(fifo);
     case MODE_TABLE:
     case MODE_HELP:
         break;
