@@ -2,7 +2,6 @@
 #include "arguments.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,7 +10,7 @@
 #define HELPER_PREFIX "mount."
 
 struct FfArguments {
-    gboolean foreground, debug, show_version;
+    gboolean foreground, debug, show_version, show_help;
     /* Of a mount helper: do everything but mount; and what nothing follows from. */
     gboolean fake, ignored_flag;
     char *ignored_word;
@@ -35,8 +34,7 @@ static gboolean is_mount_helper(const char *program)
     return g_str_has_prefix(name, HELPER_PREFIX);
 }
 
-/* GOption's own text is longer than a screen. Ends the program. */
-static gboolean print_help(const char *name, const char *value, gpointer data, GError **error)
+void ff_arguments_print_help(void)
 {
     g_autofree char *mount_options = ff_options_describe();
 
@@ -50,7 +48,6 @@ static gboolean print_help(const char *name, const char *value, gpointer data, G
            "  -h, --help          show this\n"
            "%s",
            summary, mount_options);
-    exit(FF_EXIT_OK);
 }
 
 static GOptionContext *new_context(FfArguments *arguments)
@@ -61,7 +58,8 @@ static GOptionContext *new_context(FfArguments *arguments)
         {"foreground", 'f', 0, G_OPTION_ARG_NONE, &arguments->foreground, NULL, NULL},
         {"debug", 'd', 0, G_OPTION_ARG_NONE, &arguments->debug, NULL, NULL},
         {"version", 'V', 0, G_OPTION_ARG_NONE, &arguments->show_version, NULL, NULL},
-        {"help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, print_help, NULL, NULL},
+        /* GOption's own text is longer than a screen. */
+        {"help", 'h', 0, G_OPTION_ARG_NONE, &arguments->show_help, NULL, NULL},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments->rest, NULL, NULL},
         {NULL}};
     GOptionContext *context = g_option_context_new(NULL);
@@ -137,7 +135,7 @@ FfArguments *ff_arguments_parse(int argc, char **argv, GError **error)
         ff_options_fail(error, "%s: see 'fifofs --help'", parse_error->message);
         return NULL;
     }
-    if (arguments->show_version)
+    if (arguments->show_version || arguments->show_help)
         return g_steal_pointer(&arguments);
     if (!check_name(arguments->name, error) ||
         !(helper ? take_helper_rest(arguments, error) : take_rest(arguments, error)))
@@ -160,6 +158,11 @@ void ff_arguments_free(FfArguments *arguments)
 gboolean ff_arguments_want_version(const FfArguments *arguments)
 {
     return arguments->show_version;
+}
+
+gboolean ff_arguments_want_help(const FfArguments *arguments)
+{
+    return arguments->show_help;
 }
 
 gboolean ff_arguments_want_foreground(const FfArguments *arguments)

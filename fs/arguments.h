@@ -12,7 +12,7 @@ typedef struct FfArguments FfArguments;
 /**
  * ff_arguments_parse() - read the command line
  *
- * --help is answered by printing and leaving.
+ * A mount helper's --help is answered by printing and leaving.
  *
  * Return: the arguments, or NULL with an FF_OPTIONS_ERROR.
  */
@@ -21,6 +21,8 @@ void ff_arguments_free(FfArguments *arguments);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfArguments, ff_arguments_free)
 
 gboolean ff_arguments_want_version(const FfArguments *arguments);
+gboolean ff_arguments_want_help(const FfArguments *arguments);
+void ff_arguments_print_help(void);
 gboolean ff_arguments_want_foreground(const FfArguments *arguments);
 
 /* mount(8) only wants to know whether it would be done (-f). */

@@ -241,6 +241,10 @@ int main(int argc, char **argv)
         printf("fifofs %s\n", FIFOFS_VERSION);
         return FF_EXIT_OK;
     }
+    if (ff_arguments_want_help(arguments)) {
+        ff_arguments_print_help();
+        return FF_EXIT_OK;
+    }
     life.arguments = arguments;
     life.daemon.options = look(arguments, &error);
     if (life.daemon.options == NULL)

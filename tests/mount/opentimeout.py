@@ -34,8 +34,9 @@ def open_and_write(path):
     fd = os.open(path, os.O_WRONLY)
     took = time.monotonic() - begin
     try:
-        os.write(fd, b'x')      # which works while the other end is open for a moment
-        os.write(fd, b'x')
+        for _ in range(1000):       # which works while the other end is open for a moment
+            os.write(fd, b'x')
+            time.sleep(0.01)
         return took, 'written'
     except BrokenPipeError:
         return took, 'EPIPE'
