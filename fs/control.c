@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autofd.h"
 #include "config.h"
 #include "ops.h"
 #include "pipes-json.h"
+#include "procfs.h"
 
 #define DIRECTORY_ID    2
 #define FIRST_FILE_ID   3
@@ -38,53 +40,36 @@ struct Handle {
     off_t offset;
 };
 
-/*
- * The supplementary groups of the caller; none where they cannot be read. libfuse's own
- * fuse_req_getgroups() reads beyond its buffer where there are many (3.14).
- */
-static GArray *groups_of(fuse_req_t req)
-{
-    static const char key[] = "\nGroups:";
-    GArray *groups = g_array_new(FALSE, FALSE, sizeof(gid_t));
-    g_autofree char *path = g_strdup_printf("/proc/%d/status", fuse_req_ctx(req)->pid);
-    g_autofree char *status = NULL;
-    const char *line;
-    char *end;
-
-    if (!g_file_get_contents(path, &status, NULL, NULL) || (line = strstr(status, key)) == NULL)
-        return groups;
-    for (line += strlen(key); *line != '\n' && *line != '\0'; line = end) {
-        gid_t gid = (gid_t)strtoul(line, &end, 10);
-
-        if (end == line)
-            break;
-        g_array_append_val(groups, gid);
-        end += strspn(end, " \t");
-    }
-    return groups;
-}
-
 /* Root and the owner of the mount. */
 static gboolean sees_all(const FfDaemon *daemon, const FfCaller *caller)
 {
     return caller->uid == 0 || caller->uid == ff_registry_options(daemon->registry)->root_uid;
 }
 
-static FfCaller caller_with_groups(fuse_req_t req, const GArray *groups)
+/*
+ * The process behind a request with its supplementary groups, none where they cannot be read; give
+ * it back with ff_caller_clear(). libfuse's own fuse_req_getgroups() reads beyond its buffer where
+ * there are many (3.14).
+ */
+static FfCaller caller_with_groups(fuse_req_t req)
 {
-    FfCaller caller = ff_ops_caller(req);
+    g_autofree char *path = g_strdup_printf("/proc/%d", fuse_req_ctx(req)->pid);
+    g_auto(FfAutoFd) process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    FfCaller caller = {0};
 
-    caller.groups = (const gid_t *)groups->data;
-    caller.n_groups = groups->len;
+    if (process >= 0)
+        ff_procfs_caller(process, &caller);
+    caller.uid = fuse_req_ctx(req)->uid;
+    caller.gid = fuse_req_ctx(req)->gid;
     return caller;
 }
 
 static void open_pipes(Handle *handle, fuse_req_t req)
 {
-    g_autoptr(GArray) groups = groups_of(req);
-    FfCaller caller = caller_with_groups(req, groups);
+    FfCaller caller = caller_with_groups(req);
 
     handle->pipes = ff_pipes_reader_new(&caller, sees_all(ff_ops_daemon(req), &caller));
+    ff_caller_clear(&caller);
 }
 
 static void fill_pipes(Handle *handle, FfDaemon *daemon, size_t enough)
@@ -99,10 +84,10 @@ static void fill_pipes(Handle *handle, FfDaemon *daemon, size_t enough)
 static void open_events(Handle *handle, fuse_req_t req)
 {
     FfDaemon *daemon = ff_ops_daemon(req);
-    g_autoptr(GArray) groups = groups_of(req);
-    FfCaller caller = caller_with_groups(req, groups);
+    FfCaller caller = caller_with_groups(req);
 
     handle->stream = ff_stream_open(daemon->streams, &caller, sees_all(daemon, &caller));
+    ff_caller_clear(&caller);
 }
 
 static void open_nothing(Handle *handle, fuse_req_t req)

@@ -299,12 +299,10 @@ static void enforce_attributes(const Making *making, const FfDeclared *declared,
 static void enforce_value(const Making *making, FfNode *node, const char *key, const char *value)
 {
     FfPolicy wanted = *node->parent->policy;
-    g_autofree char *new_text = NULL, *old_text = ff_policy_get(node->policy, key);
 
     if (value != NULL)
         ff_policy_set(&wanted, key, value);
-    new_text = ff_policy_get(&wanted, key);
-    if (!g_str_equal(old_text, new_text))
+    if (!ff_policy_equal_in(node->policy, &wanted, key))
         ff_registry_set_policy(making->registry, node, key, value);
 }
 

@@ -123,7 +123,7 @@ static void note(FfOpeners *openers, const FfNode *node, pid_t tid, Asked asked)
         opened->incomplete = TRUE;
     else
         g_hash_table_replace(opened->asked, GINT_TO_POINTER(tid), g_memdup2(&asked, sizeof asked));
-    if (opened->deadline.place == 0)
+    if (opened->deadline.place == 0 || asked.since + timeout_of(node) < opened->deadline.at)
         wake_at(openers, opened, asked.since + timeout_of(node));
 }
 

@@ -129,11 +129,37 @@ static char *show_config(const FfOptions *options, const Option *option)
     return g_strdup(options->config);
 }
 
+/* The options that are the kernel's or fusermount3's business. */
+static const char *const passed_on[] = {"ro", "noexec", "noatime"};
+
+static guint passed_on_bit(const char *name)
+{
+    guint i = 0;
+
+    while (!g_str_equal(passed_on[i], name))
+        i++;
+    return 1u << i;
+}
+
 static gboolean pass_on(FfOptions *options, const Option *option, const char *value)
 {
-    g_string_append_printf(options->mount_options, "%s%s",
-                           options->mount_options->len > 0 ? "," : "", option->name);
+    options->passed_on |= passed_on_bit(option->name);
     return TRUE;
+}
+
+static char *show_passed_on(const FfOptions *options, const Option *option)
+{
+    return g_strdup((options->passed_on & passed_on_bit(option->name)) != 0 ? "true" : "false");
+}
+
+char *ff_options_passed_on(const FfOptions *options)
+{
+    GString *list = g_string_new(NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(passed_on); i++)
+        if ((options->passed_on & (1u << i)) != 0)
+            g_string_append_printf(list, ",%s", passed_on[i]);
+    return g_string_free(list, FALSE);
 }
 
 /* What mount(8) and fstab say to each other, and what is so anyhow. */
@@ -163,9 +189,9 @@ static const Option table[] = {
      show_policy},
     {FF_OPTION_CONFIG, "FILE", "take options and declared FIFOs from it: fifofs.conf(5)",
      take_config, show_config},
-    {"ro", NULL, NULL, pass_on, NULL},
-    {"noexec", NULL, NULL, pass_on, NULL},
-    {"noatime", NULL, NULL, pass_on, NULL},
+    {"ro", NULL, NULL, pass_on, show_passed_on},
+    {"noexec", NULL, NULL, pass_on, show_passed_on},
+    {"noatime", NULL, NULL, pass_on, show_passed_on},
     {"rw", NULL, NULL, ignore, NULL},
     {"exec", NULL, NULL, ignore, NULL},
     {"nosuid", NULL, NULL, ignore, NULL},
@@ -321,7 +347,6 @@ FfOptions *ff_options_new(void)
 {
     FfOptions *options = g_new0(FfOptions, 1);
 
-    options->mount_options = g_string_new(NULL);
     options->source = g_strdup("fifofs");
     options->declared = ff_declared_list_new();
     options->registry.policy = ff_policy_default;
@@ -332,7 +357,6 @@ void ff_options_free(FfOptions *options)
 {
     if (options == NULL)
         return;
-    g_string_free(options->mount_options, TRUE);
     g_ptr_array_unref(options->declared);
     g_free(options->config);
     g_free(options->source);

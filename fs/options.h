@@ -43,8 +43,8 @@ typedef struct {
     char *source;
     /* The configuration file, as it was named or, later, where it was found; or NULL. */
     char *config;
-    /* Options that are the kernel's or fusermount3's business ("ro", "noexec"), comma-separated. */
-    GString *mount_options;
+    /* Which of ro, noexec and noatime; bits. */
+    guint passed_on;
     FfRegistryOptions registry;
     /* FfDeclared, from the configuration file. */
     GPtrArray *declared;
@@ -79,6 +79,9 @@ gboolean ff_options_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(
 
 /* The part of --help about them. */
 char *ff_options_describe(void);
+
+/* Return: a new string, ",ro,noexec" for those that are the kernel's business. */
+char *ff_options_passed_on(const FfOptions *options);
 
 /* The effective options as GKeyFile text. */
 char *ff_options_to_text(const FfOptions *options);

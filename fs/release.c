@@ -41,7 +41,8 @@ static gboolean begin(Look *look, const char *mountpoint, guint64 id)
     if (ff_file_look(AT_FDCWD, mountpoint, &root) < 0)
         return FALSE;
     look->file = (FfFileId){root.id.dev, id};
-    look->limits = (FfWaiterLimits){.daemons = g_hash_table_new(g_int64_hash, g_int64_equal)};
+    look->limits = (FfWaiterLimits){.daemons = g_hash_table_new(g_int64_hash, g_int64_equal),
+                                    .must_be_allowed = TRUE};
     /* The key is what its hash is made of, and dev_t is 64 bits wide. */
     g_hash_table_insert(look->limits.daemons, &look->file.dev, GINT_TO_POINTER(TRUE));
     return TRUE;

@@ -29,7 +29,7 @@ static gboolean check_fixed(const FfOptions *is, const FfOptions *wanted, GError
     if (is->allow_other != wanted->allow_other)
         return ff_options_fail(error, "allow_other cannot change while it is mounted: unmount it "
                                       "and mount it again");
-    if (!g_str_equal(is->mount_options->str, wanted->mount_options->str))
+    if (is->passed_on != wanted->passed_on)
         return ff_options_fail(error, "ro, noexec and noatime cannot change while it is mounted: "
                                       "unmount it and mount it again");
     return TRUE;

@@ -59,11 +59,10 @@ static char *escape_value(const char *value)
 static char *mount_option_text(const FfOptions *options)
 {
     g_autofree char *source = escape_value(options->source);
+    g_autofree char *passed_on = ff_options_passed_on(options);
 
     return g_strconcat("default_permissions,subtype=fifofs,fsname=", source,
-                       options->allow_other ? ",allow_other" : "",
-                       options->mount_options->len > 0 ? "," : "", options->mount_options->str,
-                       NULL);
+                       options->allow_other ? ",allow_other" : "", passed_on, NULL);
 }
 
 static struct fuse_session *new_fuse_session(const FfOptions *options,

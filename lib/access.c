@@ -24,28 +24,38 @@ static gboolean in_group(const FfCaller *caller, gid_t gid)
 }
 
 /* The first class that fits decides, as in the kernel (fs/namei.c acl_permission_check()). */
-static mode_t class_bits(const FfCaller *caller, const FfNode *node)
+static mode_t class_bits(const FfCaller *caller, mode_t mode, uid_t uid, gid_t gid)
 {
-    if (caller->uid == node->uid)
-        return (node->mode >> 6) & 7;
-    if (in_group(caller, node->gid))
-        return (node->mode >> 3) & 7;
-    return node->mode & 7;
+    if (caller->uid == uid)
+        return (mode >> 6) & 7;
+    if (in_group(caller, gid))
+        return (mode >> 3) & 7;
+    return mode & 7;
+}
+
+gboolean ff_access_allows(const FfCaller *caller, mode_t mode, uid_t uid, gid_t gid, mode_t wanted)
+{
+    return caller->uid == 0 || (class_bits(caller, mode, uid, gid) & wanted) == wanted;
 }
 
 gboolean ff_access_may_list(const FfCaller *caller, const FfNode *directory)
 {
     const mode_t read_and_search = 5;
 
-    return caller->uid == 0 || (class_bits(caller, directory) & read_and_search) == read_and_search;
+    return ff_access_allows(caller, directory->mode, directory->uid, directory->gid,
+                            read_and_search);
 }
 
 gboolean ff_access_may_reach(const FfCaller *caller, const FfNode *directory)
 {
-    for (; directory != NULL; directory = directory->parent)
+    for (; ff_node_is_linked(directory); directory = directory->parent) {
         if (!ff_access_may_list(caller, directory))
             return FALSE;
-    return TRUE;
+        if (directory->id == FF_ROOT_ID)
+            return TRUE;
+    }
+    /* It was removed, and nobody can say any more where it was. */
+    return FALSE;
 }
 
 FfCaller ff_caller_copy(const FfCaller *caller)

@@ -33,6 +33,9 @@ gboolean ff_access_may_remove(const FfCaller *caller, const FfNode *directory, c
 FfCaller ff_caller_copy(const FfCaller *caller);
 void ff_caller_clear(FfCaller *caller);
 
+/* Do these permissions allow what is wanted, 4 to read and 2 to write, as open(2) asks? */
+gboolean ff_access_allows(const FfCaller *caller, mode_t mode, uid_t uid, gid_t gid, mode_t wanted);
+
 /* May the caller come to this directory and list it? Its ancestors are asked as well. */
 gboolean ff_access_may_reach(const FfCaller *caller, const FfNode *directory);
 

@@ -18,9 +18,11 @@ static int check_owner(const FfRegistry *registry, const FfNode *node, const FfA
 {
     const FfRegistryOptions *options = &registry->options;
 
-    if (wanted->set_uid && options->fix_uid && wanted->uid != node->uid)
+    if (wanted->set_uid && options->fix_uid && wanted->uid != node->uid &&
+        wanted->uid != options->uid)
         return -EPERM;
-    if (wanted->set_gid && options->fix_gid && wanted->gid != node->gid)
+    if (wanted->set_gid && options->fix_gid && wanted->gid != node->gid &&
+        wanted->gid != options->gid)
         return -EPERM;
     return 0;
 }
@@ -53,15 +55,10 @@ static const FfPolicy *inherited_policy(const FfRegistry *registry, const FfNode
     return node->parent == NULL ? &registry->options.policy : node->parent->policy;
 }
 
-int ff_registry_set_policy(FfRegistry *registry, FfNode *node, const char *key, const char *value)
+static void change_policy(FfRegistry *registry, FfNode *node, const char *key,
+                          const FfPolicy *policy)
 {
-    FfPolicy policy = *node->policy;
-    int r = value == NULL ? ff_policy_copy_key(&policy, key, inherited_policy(registry, node))
-                          : ff_policy_set(&policy, key, value);
-
-    if (r < 0)
-        return r;
-    ff_registry_adopt_policy(registry, node, &policy);
+    ff_registry_adopt_policy(registry, node, policy);
     if (g_str_equal(key, "lifetime") && ff_node_is_fifo(node))
         node->mode &= ~(mode_t)S_ISVTX;
     /* A name that is cached can be opened without a LOOKUP, which that needs from now on. */
@@ -69,40 +66,52 @@ int ff_registry_set_policy(FfRegistry *registry, FfNode *node, const char *key, 
         node->must_be_dropped = TRUE;
     node->ctime = ff_registry_realtime(registry);
     ff_registry_emit_plain(registry, FF_CHANGE_POLICY, node);
-    return 0;
+}
+
+int ff_registry_set_policy(FfRegistry *registry, FfNode *node, const char *key, const char *value)
+{
+    FfPolicy policy = *node->policy;
+    int r = value == NULL ? ff_policy_copy_key(&policy, key, inherited_policy(registry, node))
+                          : ff_policy_set(&policy, key, value);
+
+    if (r == 0)
+        change_policy(registry, node, key, &policy);
+    return r;
 }
 
 /* Give a directory the new default of each value of which it has the former. */
 static void follow_default(FfRegistry *registry, FfNode *node, const FfPolicy *former,
-                           const FfPolicy *policy)
+                           const FfPolicy *wanted)
 {
     for (guint i = 0; ff_policy_keys[i] != NULL; i++) {
         const char *key = ff_policy_keys[i];
-        g_autofree char *was = ff_policy_get(former, key), *is = ff_policy_get(policy, key);
-        g_autofree char *own = ff_policy_get(node->policy, key);
+        FfPolicy policy = *node->policy;
 
-        if (!g_str_equal(was, is) && g_str_equal(own, was))
-            ff_registry_set_policy(registry, node, key, is);
+        if (ff_policy_equal_in(former, wanted, key) ||
+            !ff_policy_equal_in(node->policy, former, key))
+            continue;
+        ff_policy_copy_key(&policy, key, wanted);
+        change_policy(registry, node, key, &policy);
     }
 }
 
 void ff_registry_set_options(FfRegistry *registry, const FfRegistryOptions *options)
 {
-    FfRegistryOptions former = registry->options;
+    FfRegistryOptions former = registry->options, wanted = *options;
     FfNode *root = registry->root;
     GHashTableIter iter;
     gpointer node;
 
-    registry->options = *options;
-    registry->options.root_uid = former.root_uid;
-    registry->options.root_gid = former.root_gid;
-    if (options->root_mode != former.root_mode) {
-        root->mode = S_IFDIR | (options->root_mode & FF_MODE_BITS);
+    wanted.root_uid = former.root_uid;
+    wanted.root_gid = former.root_gid;
+    registry->options = wanted;
+    if (wanted.root_mode != former.root_mode) {
+        root->mode = S_IFDIR | (wanted.root_mode & FF_MODE_BITS);
         root->ctime = ff_registry_realtime(registry);
         ff_registry_emit_plain(registry, FF_CHANGE_ATTRIBUTES, root);
     }
     g_hash_table_iter_init(&iter, registry->nodes);
     while (g_hash_table_iter_next(&iter, &node, NULL))
         if (!ff_node_is_fifo(node) && ff_node_is_linked(node))
-            follow_default(registry, node, &former.policy, &options->policy);
+            follow_default(registry, node, &former.policy, &wanted.policy);
 }

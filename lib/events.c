@@ -10,12 +10,19 @@
 #define MOST_EVENTS ((guint64)1 << 16)
 #define MOST_BYTES  ((gsize)32 << 20)
 
+/* What of a place is told. */
+typedef enum {
+    TELL_NEW = 1 << 0,
+    TELL_OLD = 1 << 1,
+} Places;
+
 typedef struct {
-    /* What decides who may see it. */
-    guint64 directory;
+    /* What decides who may see it: ids, 0 for none. The former is that of a rename from elsewhere. */
+    guint64 directory, old_directory;
     uid_t owner;
-    guint length;
     char *line;
+    /* For who may see but one of the two. */
+    char *line_of_new, *line_of_old;
 } Event;
 
 struct FfEvents {
@@ -43,12 +50,23 @@ static Event *event_at(const FfEvents *events, guint64 number)
     return &events->ring[number % MOST_EVENTS];
 }
 
+static gsize event_bytes(const Event *event)
+{
+    gsize bytes = strlen(event->line);
+
+    if (event->old_directory != 0)
+        bytes += strlen(event->line_of_new) + strlen(event->line_of_old);
+    return bytes;
+}
+
 static void drop_first(FfEvents *events)
 {
     Event *event = event_at(events, events->first);
 
-    events->bytes -= event->length;
+    events->bytes -= event_bytes(event);
     g_clear_pointer(&event->line, g_free);
+    g_clear_pointer(&event->line_of_new, g_free);
+    g_clear_pointer(&event->line_of_old, g_free);
     events->first++;
 }
 
@@ -86,15 +104,15 @@ static void append_path(GString *line, const char *key, const FfNode *directory,
     ff_json_append_path(line, key, path);
 }
 
-static void append_place(GString *line, const FfChange *change)
+static void append_place(GString *line, const FfChange *change, Places places)
 {
     const FfNode *node = change->node;
 
     if (change->kind == FF_CHANGE_REMOVED)
         append_path(line, "path", change->old_parent, change->old_name);
-    else if (ff_node_is_linked(node) && node->parent != NULL)
+    else if (ff_node_is_linked(node) && node->parent != NULL && (places & TELL_NEW) != 0)
         append_path(line, "path", node->parent, node->name);
-    if (change->kind == FF_CHANGE_RENAMED)
+    if (change->kind == FF_CHANGE_RENAMED && (places & TELL_OLD) != 0)
         append_path(line, "old_path", change->old_parent, change->old_name);
 }
 
@@ -106,7 +124,7 @@ static void append_actor(GString *line, const FfActor *actor)
         g_string_append_printf(line, ",\"pid\":%d,\"uid\":%u", actor->pid, actor->uid);
 }
 
-static char *describe(FfEvents *events, const FfChange *change, const char *name)
+static char *describe(FfEvents *events, const FfChange *change, const char *name, Places places)
 {
     struct timespec now = ff_registry_realtime(events->registry);
     GString *line = g_string_new("{\"time\":");
@@ -115,7 +133,7 @@ static char *describe(FfEvents *events, const FfChange *change, const char *name
     g_string_append_printf(line, ",\"event\":\"%s\",\"type\":\"%s\",\"id\":%" G_GUINT64_FORMAT,
                            name, ff_node_is_fifo(change->node) ? "fifo" : "directory",
                            change->node->id);
-    append_place(line, change);
+    append_place(line, change, places);
     if (change->kind == FF_CHANGE_REMOVED)
         g_string_append_printf(line, ",\"reason\":\"%s\"", ff_reason_name(change->reason));
     append_actor(line, &change->actor);
@@ -132,11 +150,17 @@ static void append_event(FfEvents *events, const FfChange *change, const char *n
     if (events->next - events->first == MOST_EVENTS)
         drop_first(events);
     event = event_at(events, events->next++);
-    event->directory = directory == NULL ? 0 : directory->id;
-    event->owner = change->node->uid;
-    event->line = describe(events, change, name);
-    event->length = (guint)strlen(event->line);
-    events->bytes += event->length;
+    *event = (Event){
+        .directory = directory == NULL ? 0 : directory->id,
+        .owner = change->node->uid,
+        .line = describe(events, change, name, TELL_NEW | TELL_OLD),
+    };
+    if (change->kind == FF_CHANGE_RENAMED && change->old_parent != directory) {
+        event->old_directory = change->old_parent->id;
+        event->line_of_new = describe(events, change, name, TELL_NEW);
+        event->line_of_old = describe(events, change, name, TELL_OLD);
+    }
+    events->bytes += event_bytes(event);
     while (events->bytes > MOST_BYTES)
         drop_first(events);
 }
@@ -197,14 +221,23 @@ void ff_events_reader_free(FfEventsReader *reader)
     g_free(reader);
 }
 
-static gboolean may_see(const FfEventsReader *reader, const Event *event)
+static gboolean may_see(const FfEventsReader *reader, guint64 id)
 {
-    const FfNode *directory;
+    const FfNode *directory = ff_registry_find(reader->events->registry, id);
 
-    if (reader->sees_all || event->owner == reader->caller.uid)
-        return TRUE;
-    directory = ff_registry_find(reader->events->registry, event->directory);
     return directory != NULL && ff_access_may_reach(&reader->caller, directory);
+}
+
+/* What the reader may see of it: a line, or NULL. */
+static const char *line_for(const FfEventsReader *reader, const Event *event)
+{
+    if (reader->sees_all || event->owner == reader->caller.uid)
+        return event->line;
+    if (event->old_directory == 0)
+        return may_see(reader, event->directory) ? event->line : NULL;
+    if (!may_see(reader, event->old_directory))
+        return may_see(reader, event->directory) ? event->line_of_new : NULL;
+    return may_see(reader, event->directory) ? event->line : event->line_of_old;
 }
 
 static void tell_missed(FfEventsReader *reader, GString *out)
@@ -224,9 +257,9 @@ void ff_events_reader_fill(FfEventsReader *reader, GString *out, gsize enough)
     if (reader->next < events->first)
         tell_missed(reader, out);
     for (; reader->next < events->next && out->len < enough; reader->next++) {
-        const Event *event = event_at(events, reader->next);
+        const char *line = line_for(reader, event_at(events, reader->next));
 
-        if (may_see(reader, event))
-            g_string_append_len(out, event->line, event->length);
+        if (line != NULL)
+            g_string_append(out, line);
     }
 }

@@ -12,11 +12,13 @@ int ff_file_look(int dirfd, const char *name, FfFileInfo *info)
     struct statx raw;
 
     if (statx(dirfd, name, flags | (*name == '\0' ? AT_EMPTY_PATH : 0),
-              STATX_TYPE | STATX_MODE | STATX_INO | STATX_MNT_ID, &raw) < 0)
+              STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_INO | STATX_MNT_ID, &raw) < 0)
         return -errno;
     info->id.dev = makedev(raw.stx_dev_major, raw.stx_dev_minor);
     info->id.ino = raw.stx_ino;
     info->mode = raw.stx_mode;
+    info->uid = raw.stx_uid;
+    info->gid = raw.stx_gid;
     info->mount_id = raw.stx_mnt_id;
     return 0;
 }

@@ -18,6 +18,8 @@ typedef struct {
 typedef struct {
     FfFileId id;
     mode_t mode;
+    uid_t uid;
+    gid_t gid;
     guint64 mount_id;
 } FfFileInfo;
 

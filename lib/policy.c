@@ -94,6 +94,14 @@ int ff_policy_copy_key(FfPolicy *policy, const char *key, const FfPolicy *from)
     return 0;
 }
 
+gboolean ff_policy_equal_in(const FfPolicy *a, const FfPolicy *b, const char *key)
+{
+    FfPolicy x = *a, y = *b;
+    const gint64 *duration = duration_of(&x, key);
+
+    return duration != NULL ? *duration == *duration_of(&y, key) : x.lifetime == y.lifetime;
+}
+
 char *ff_policy_get(const FfPolicy *policy, const char *key)
 {
     FfPolicy effective = *policy;

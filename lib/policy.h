@@ -63,6 +63,12 @@ int ff_policy_set(FfPolicy *policy, const char *key, const char *value);
 /* Take one value from another policy. Return: 0 or -ENODATA for an unknown key. */
 int ff_policy_copy_key(FfPolicy *policy, const char *key, const FfPolicy *from);
 
+/*
+ * Is this value the same in both? A linger that nobody has chosen equals no other, whatever it comes
+ * to.
+ */
+gboolean ff_policy_equal_in(const FfPolicy *a, const FfPolicy *b, const char *key);
+
 /* The text of one value, or NULL for an unknown key. The string is the caller's. */
 char *ff_policy_get(const FfPolicy *policy, const char *key);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -69,6 +70,57 @@ int ff_procfs_uid(int dirfd, uid_t *uid)
         return (int)length;
     line = strstr(text, "\nUid:");
     return line != NULL && sscanf(line, "\nUid: %*u %u", uid) == 1 ? 0 : -EBADMSG;
+}
+
+/* There may be many groups, so the file may be long. Return: a new string, or NULL. */
+static char *read_whole(int dirfd, const char *name)
+{
+    g_auto(FfAutoFd) fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    g_autoptr(GString) text = g_string_new(NULL);
+    char piece[4096];
+    gssize length;
+
+    if (fd < 0)
+        return NULL;
+    while ((length = read(fd, piece, sizeof piece)) > 0)
+        g_string_append_len(text, piece, length);
+    return length < 0 ? NULL : g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static GArray *parse_groups(const char *line)
+{
+    GArray *groups = g_array_new(FALSE, FALSE, sizeof(gid_t));
+    char *end;
+
+    for (; *line != '\n' && *line != '\0'; line = end) {
+        gid_t gid = (gid_t)strtoul(line, &end, 10);
+
+        if (end == line)
+            break;
+        g_array_append_val(groups, gid);
+        end += strspn(end, " \t");
+    }
+    return groups;
+}
+
+int ff_procfs_caller(int dirfd, FfCaller *caller)
+{
+    static const char groups_key[] = "\nGroups:";
+    g_autofree char *status = read_whole(dirfd, "status");
+    const char *uid = status == NULL ? NULL : strstr(status, "\nUid:");
+    const char *gid = status == NULL ? NULL : strstr(status, "\nGid:");
+    const char *groups = status == NULL ? NULL : strstr(status, groups_key);
+    g_autoptr(GArray) found = NULL;
+
+    *caller = (FfCaller){0};
+    if (uid == NULL || gid == NULL || groups == NULL ||
+        sscanf(uid, "\nUid: %*u %*u %*u %u", &caller->uid) != 1 ||
+        sscanf(gid, "\nGid: %*u %*u %*u %u", &caller->gid) != 1)
+        return -EBADMSG;
+    found = parse_groups(groups + strlen(groups_key));
+    caller->n_groups = found->len;
+    caller->groups = g_array_steal(found, NULL);
+    return 0;
 }
 
 static int read_last_run(int dirfd, gint64 *usec)

@@ -11,6 +11,8 @@
 #include <glib.h>
 #include <sys/types.h>
 
+#include "access.h"
+
 /**
  * ff_procfs_read() - a whole small file
  * @buffer: gets the text, NUL-terminated, cut where it does not fit
@@ -33,6 +35,14 @@ int ff_procfs_stat(int dirfd, FfProcfsStat *stat);
 
 /* Return: 0 or -errno. @uid gets the effective user of the process. */
 int ff_procfs_uid(int dirfd, uid_t *uid);
+
+/**
+ * ff_procfs_caller() - who a process is to file systems: fsuid, fsgid, groups
+ * @caller: give it back with ff_caller_clear()
+ *
+ * Return: 0 or -errno.
+ */
+int ff_procfs_caller(int dirfd, FfCaller *caller);
 
 /**
  * ff_procfs_asleep_since() - when a thread last stopped running

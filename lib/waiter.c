@@ -217,6 +217,20 @@ static int open_name(int directory, const char *name)
     return (int)syscall(SYS_openat2, directory, name, &how, sizeof how);
 }
 
+/* By its mode and owner: that of its directories is not asked. */
+static gboolean may_open(const OpenCall *call, const FfFileInfo *info, int access)
+{
+    FfCaller caller;
+    gboolean allowed;
+
+    if (ff_procfs_caller(call->threadfd, &caller) < 0)
+        return FALSE;
+    allowed = ff_access_allows(&caller, info->mode, info->uid, info->gid,
+                               access == O_RDONLY ? 4 : 2);
+    ff_caller_clear(&caller);
+    return allowed;
+}
+
 /* @fd is closed, or handed over. */
 static FfWaiterResult identify(const OpenCall *call, int found, FfWaiter *waiter, int *fd)
 {
@@ -227,6 +241,8 @@ static FfWaiterResult identify(const OpenCall *call, int found, FfWaiter *waiter
         return FF_WAITER_UNRESOLVED;
     waiter->file = info.id;
     waiter->access = (call->flags & O_ACCMODE) == O_RDONLY ? O_RDONLY : O_WRONLY;
+    if (call->limits->must_be_allowed && !may_open(call, &info, waiter->access))
+        return FF_WAITER_NONE;
     if (fd != NULL)
         *fd = ff_auto_fd_steal(&file);
     return FF_WAITER_FOUND;
@@ -268,6 +284,44 @@ static FfWaiterResult locate_by_part(const OpenCall *call, int base, FfWaiter *w
     return locate_below(call, base, call->path + strspn(call->path, "/"), waiter, fd);
 }
 
+/* File systems of which the kernel has all there is to know. */
+static const char *const local_types[] = {
+    "bcachefs", "btrfs",  "devtmpfs", "erofs", "ext2", "ext3", "ext4", "f2fs", "overlay",
+    "ramfs",    "rootfs", "squashfs", "tmpfs", "vfat", "xfs",  "zfs",  NULL,
+};
+
+/* The line of that mount in proc(5) mountinfo has this type. */
+static gboolean line_is_local(const char *line, guint64 mount_id)
+{
+    char *rest;
+    g_auto(GStrv) fields = NULL;
+    const char *type;
+
+    if (g_ascii_strtoull(line, &rest, 10) != mount_id || *rest != ' ')
+        return FALSE;
+    type = strstr(line, " - ");
+    fields = type == NULL ? NULL : g_strsplit(type + 3, " ", 2);
+    return fields != NULL && fields[0] != NULL &&
+           g_strv_contains((const char *const *)local_types, fields[0]);
+}
+
+/* Reading a symlink may ask whoever serves its file system, and wait for it. */
+static gboolean is_local(int fd)
+{
+    g_autofree char *table = NULL;
+    g_auto(GStrv) lines = NULL;
+    FfFileInfo info;
+
+    if (ff_file_look(fd, "", &info) < 0 ||
+        !g_file_get_contents("/proc/self/mountinfo", &table, NULL, NULL))
+        return FALSE;
+    lines = g_strsplit(table, "\n", -1);
+    for (char **line = lines; *line != NULL; line++)
+        if (line_is_local(*line, info.mount_id))
+            return TRUE;
+    return FALSE;
+}
+
 /*
  * Where the path is a symlink the kernel may know that, but not what the target leads to. Then the
  * target becomes the path, and what it counts from the base. Return: whether it was one.
@@ -277,9 +331,12 @@ static gboolean step_over_symlink(OpenCall *call, FfAutoFd *base)
     g_autofree char *parent = g_path_get_dirname(call->path);
     g_auto(FfAutoFd) link = open_path(call, *base, call->path, O_NOFOLLOW);
     g_auto(FfAutoFd) directory = open_path(call, *base, parent, O_DIRECTORY);
-    gssize length = link < 0 ? -1 : readlinkat(link, "", call->path, sizeof call->path - 1);
+    gssize length;
 
-    if (length <= 0 || directory < 0)
+    if (link < 0 || directory < 0 || !is_local(link))
+        return FALSE;
+    length = readlinkat(link, "", call->path, sizeof call->path - 1);
+    if (length <= 0)
         return FALSE;
     call->path[length] = '\0';
     close(*base);

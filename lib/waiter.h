@@ -39,6 +39,11 @@ typedef struct {
     GHashTable *daemons;
     /* Go wherever the path leads for processes of the caller, asking any file system. */
     gboolean trust_own;
+    /*
+     * Believe a path only if the thread may open what it leads to now. The path is in its memory, so
+     * it can name any FIFO as the one that it waits for.
+     */
+    gboolean must_be_allowed;
 } FfWaiterLimits;
 
 /**

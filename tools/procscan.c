@@ -140,7 +140,7 @@ static gboolean visit_thread(int listfd, int tid, gpointer data)
 {
     const Process *process = data;
     ScanResult *result = process->scan->result;
-    const FfWaiterLimits limits = {process->scan->daemons, TRUE};
+    const FfWaiterLimits limits = {.daemons = process->scan->daemons, .trust_own = TRUE};
     FfWaiter waiter;
     Holder *holder;
     Fifo *fifo;

@@ -325,6 +325,30 @@ class Reload(ConfigTestCase):
                           for name in ('old', 'new', '')], [0o640, 0o600, 0o711])
         self.assertEqual(config_of(mount.path)['linger'], '8s')
 
+    def test_fixed_owner_is_taken_over_with_the_rest(self):
+        mount = self.mount('[pipe "log"]\nmode=0600\n')
+        log = self.reload(mount, '[fifofs]\nuid=61001\ngid=61002\n[pipe "log"]\nmode=0400\n')
+        self.assertEqual(log.count('\n'), 1)
+        status = os.lstat(mount.path + '/log')
+        self.assertEqual((stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid),
+                         (0o400, 61001, 61002))
+
+    def test_linger_that_is_chosen_is_not_the_default_that_equals_it(self):
+        mount = self.mount('[fifofs]\n')
+        self.reload(mount, '[fifofs]\nlifetime=use\nlinger=30s\n')
+        os.mkfifo(mount.path + '/a')
+        self.assertEqual(attribute(mount.path + '/a', 'linger'), '30s')
+        self.reload(mount, '[fifofs]\nlifetime=use\n')
+        os.mkfifo(mount.path + '/b')
+        self.assertEqual(attribute(mount.path + '/b', 'linger'), '0s')
+
+    def test_order_of_lines_is_no_change(self):
+        mount = self.mount('[fifofs]\nnoexec=true\nnoatime=true\n')
+        self.reload(mount, '[fifofs]\nnoatime=true\nnoexec=true\nlinger=7s\n')
+        config = config_of(mount.path)
+        self.assertEqual((config['noexec'], config['noatime'], config['ro'], config['linger']),
+                         ('true', 'true', 'false', '7s'))
+
     def test_bad_file_changes_nothing_and_says_the_line(self):
         good = '[fifofs]\nlinger=7s\n[pipe "a"]\n'
         mount = self.mount(good)

@@ -512,6 +512,7 @@ class Config(fifofs_test.TestCase):
             self.assertEqual(config, {
                 'mountpoint': mount.path, 'allow_other': 'false', 'ceiling': '0600',
                 'floor': '0000', 'dirceiling': '0700', 'rootmode': '0700', 'lifetime': 'auto',
+                'ro': 'false', 'noexec': 'false', 'noatime': 'false',
                 'linger': '30s', 'grace': '15min', 'max-age': 'infinity',
                 'open-timeout': 'infinity'})
 
@@ -523,12 +524,13 @@ class Config(fifofs_test.TestCase):
 
     def test_options_are_told_as_they_are_in_force(self):
         with Mount('allow_other,ceiling=664,floor=0600,dirceiling=750,rootmode=1755,uid=nobody,'
-                   'gid=61002,lifetime=use,linger=1500ms,grace=3600,max-age=1d12h,open-timeout=3') as mount:
+                   'gid=61002,lifetime=use,linger=1500ms,grace=3600,max-age=1d12h,open-timeout=3,noexec') as mount:
             config = self.config(mount)
             del config['version'], config['mountpoint']
             self.assertEqual(config, {
                 'allow_other': 'true', 'ceiling': '0664', 'floor': '0600', 'dirceiling': '0750',
                 'rootmode': '1755', 'uid': '65534', 'gid': '61002', 'lifetime': 'use',
+                'ro': 'false', 'noexec': 'true', 'noatime': 'false',
                 'linger': '1500ms', 'grace': '1h', 'max-age': '36h',
                 'open-timeout': '3s'})
 
@@ -537,8 +539,8 @@ class Config(fifofs_test.TestCase):
         with Mount(options) as mount:
             first = self.config(mount)
         given = ','.join(
-            name if name == 'allow_other' else f'{name}={value}' for name, value in first.items()
-            if name not in ('version', 'mountpoint'))
+            name if value == 'true' else f'{name}={value}' for name, value in first.items()
+            if name not in ('version', 'mountpoint') and value != 'false')
         with Mount(given) as mount:
             second = self.config(mount)
         del first['mountpoint'], second['mountpoint']

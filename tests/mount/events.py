@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -43,6 +44,21 @@ class Follower:
             found = seen[-1]
             if found['event'] == event and all(found.get(k) == v for k, v in members.items()):
                 return found, seen
+
+
+def as_user_open(mount):
+    """The events as USER_B sees them: who opens decides, whoever reads."""
+    ends = socket.socketpair()
+
+    def open_and_send():
+        events = os.open(mount.path + '/.fifofs/events', os.O_RDONLY | os.O_NONBLOCK)
+        socket.send_fds(ends[1], [b'x'], [events])
+
+    as_user(USER_B, open_and_send)
+    events = socket.recv_fds(ends[0], 1, 1)[1][0]
+    for end in ends:
+        end.close()
+    return events
 
 
 class Events(fifofs_test.TestCase):
@@ -171,6 +187,41 @@ class Events(fifofs_test.TestCase):
         as_user(USER_B, os.mkfifo, f'{shared}/of-b')
         self.fifo('last')
         self.assertEqual(child.result(), ['shared/of-a', 'shared/of-b', 'last'])
+
+    def test_what_was_in_a_removed_directory_stays_private(self):
+        os.makedirs(self.mount.path + '/private/sub')
+        os.chmod(self.mount.path + '/private', 0o700)
+        events = as_user_open(self.mount)
+        kept = os.open(self.mount.path + '/private/sub', os.O_RDONLY)
+        os.mkfifo(self.mount.path + '/private/sub/secret')
+        os.unlink(self.mount.path + '/private/sub/secret')
+        os.rmdir(self.mount.path + '/private/sub')
+        os.mkfifo(self.mount.path + '/public')
+        wait_until(lambda: select.select([events], [], [], 0)[0], what='an event')
+        text = os.read(events, 1 << 16)
+        self.assertNotIn(b'secret', text)
+        self.assertIn(b'public', text)
+        os.close(events)
+        os.close(kept)
+
+    def test_rename_tells_each_the_path_that_he_may_see(self):
+        for name, mode in (('private', 0o700), ('open', 0o755)):
+            os.mkdir(f'{self.mount.path}/{name}')
+            os.chmod(f'{self.mount.path}/{name}', mode)
+            os.mkfifo(f'{self.mount.path}/{name}/secret-of-{name}')
+        events = as_user_open(self.mount)
+        mine = self.follow()
+        os.rename(self.mount.path + '/private/secret-of-private', self.mount.path + '/open/shown')
+        os.rename(self.mount.path + '/open/secret-of-open', self.mount.path + '/private/hidden')
+        os.rename(self.mount.path + '/open/shown', self.mount.path + '/again')
+        seen = [json.loads(line) for line in os.read(events, 1 << 16).splitlines()]
+        self.assertEqual([(event.get('path'), event.get('old_path')) for event in seen
+                          if event['event'] == 'renamed'],
+                         [('open/shown', None), (None, 'open/secret-of-open'),
+                          ('again', 'open/shown')])
+        told, _ = mine.until('renamed')
+        self.assertEqual(told['old_path'], 'private/secret-of-private')
+        os.close(events)
 
     def test_name_that_is_not_utf8_comes_in_base64_too(self):
         follower = self.follow()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """open-timeout: who waits in open() for too long is let go, and nobody else is touched."""
 
+import ctypes
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import time
 
 import fifofs_test
 from fifofs_test import (
-    USER_A, USER_B, Mount, Tmpfs, as_user, fifoctl, stuck_in_open, wait_until)
+    USER_A, USER_B, Mount, Tmpfs, as_user, fifoctl, libc, stuck_in_open, wait_until)
 
 TIMEOUT = 0.4
 OPTIONS = f'allow_other,ceiling=0666,linger=1h,open-timeout={int(TIMEOUT * 1000)}ms'
@@ -48,6 +49,32 @@ def stat_then_wait(looked_at, waited_for):
     os.stat(looked_at)
     os.stat(looked_at)
     os.open(waited_for, os.O_RDONLY)
+
+
+def lie(shown, opened):
+    """Wait in open() of one FIFO with the path of another in memory."""
+    memory = ctypes.create_string_buffer(os.fsencode(opened), 4096)
+
+    def wait():
+        os.stat(shown)
+        libc.open(memory, os.O_RDONLY)
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    stuck_in_thread(os.getpid())
+    memory.value = os.fsencode(shown)
+    thread.join()
+
+
+def stuck_in_thread(pid):
+    """Wait until some thread of the process hangs in open() of a FIFO."""
+    def is_stuck():
+        for tid in os.listdir(f'/proc/{pid}/task'):
+            with open(f'/proc/{pid}/task/{tid}/wchan') as wchan:
+                if wchan.read() == 'wait_for_partner':
+                    return True
+        return False
+    wait_until(is_stuck, what='a thread to hang in open()')
 
 
 def metric(mount, name):
@@ -147,6 +174,22 @@ class OpenTimeout(fifofs_test.TestCase):
         stuck_in_open(child.pid)
         self.assert_stays(child)
         self.assertEqual(poll.poll(0), [])
+
+    def test_nobody_is_believed_to_wait_for_what_he_may_not_open(self):
+        """His memory says that he waits for another FIFO than the one that he does wait for."""
+        path = self.mounted() and self.fifo('victim')
+        os.chmod(path, 0o600)
+        reader = self.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        poll = select.poll()
+        poll.register(reader, select.POLLIN)
+        other = self.enterContext(Tmpfs())
+        decoy = self.fifo('decoy', other.path)
+        os.chmod(decoy, 0o666)
+        attacker = self.spawn(lie, path, decoy, uid=USER_B)
+        stuck_in_thread(attacker.pid)
+        end = time.monotonic() + 4 * TIMEOUT
+        while time.monotonic() < end:
+            self.assertEqual(poll.poll(20), [])
 
     def test_writer_waits_though_another_has_its_end_open(self):
         """One end is there, by a writer that did not wait; the other is missing all the same."""
