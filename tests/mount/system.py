@@ -186,6 +186,16 @@ class Installation(SystemTestCase):
         for name in HELPERS:
             self.assertEqual(os.readlink(f'{self.root}/usr/sbin/{name}'), daemon)
 
+    def test_manual_pages_are_good(self):
+        groff = shutil.which('groff')
+        if groff is None:
+            self.skipTest('groff is not there: install the package groff-base')
+        for page in ('/man1/fifoctl.1', '/man8/fifofs.8', '/man5/fifofs.conf.5'):
+            path, = self.find(page)
+            outcome = run(groff, '-ww', '-man', '-Tutf8', self.root + path)
+            self.assertEqual((outcome.returncode, outcome.stderr), (0, b''))
+            self.assertIn(b'SEE ALSO', re.sub(rb'.\x08|\x1b\[\d*m', b'', outcome.stdout))
+
     def unit(self, scope):
         """The text of a unit, as it would be if fifofs were where the tests have it."""
         path, = self.find(f'/systemd/{scope}/fifofs@.service')
