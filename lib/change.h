@@ -28,6 +28,8 @@ typedef enum {
     FF_CHANGE_REFERENCE,
     FF_CHANGE_OPENED,
     FF_CHANGE_CLOSED,
+    /* Nobody holds it any more; once for every time that it was in use. */
+    FF_CHANGE_IDLE,
     /* The actor has waited in open() for too long, and was let go. */
     FF_CHANGE_RELEASED,
     /* Its creator, or the leader of its creator's session, has ended. */

@@ -80,14 +80,10 @@ static void drop_all(FfEvents *events)
 /* The name of the event that a change is, or NULL for a change that is none. */
 static const char *event_name(const FfChange *change)
 {
-    const FfNode *node = change->node;
-
     switch (change->kind) {
     case FF_CHANGE_CREATOR_ENDED:
-        return NULL;
     case FF_CHANGE_REFERENCE:
-        /* One that nobody has used yet does not become idle: it is. */
-        return node->reference == FF_REFERENCE_NONE && node->use != FF_USE_NEVER ? "idle" : NULL;
+        return NULL;
     default:
         return ff_change_name(change->kind);
     }

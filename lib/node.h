@@ -90,6 +90,8 @@ struct FfNode {
     gint64 probed;
     /* Opened and closed so fast just now that its reports would cost more than they tell. */
     gboolean busy;
+    /* It has been in use since people were told last that it is idle. */
+    gboolean used_since_idle;
     /* It was held when its name was cached again; when that ended may not have been reported. */
     gboolean doubted;
     /* It is to be probed as soon as may be, due or not. */

@@ -41,6 +41,15 @@ static void note_use(FfRegistry *registry, FfNode *node, FfUse use)
     node->last_used = ff_registry_now(registry);
 }
 
+/* Its use may be reported only after the kernel has forgotten it. */
+static void tell_if_idle(FfRegistry *registry, FfNode *node)
+{
+    if (node->reference != FF_REFERENCE_NONE || !node->used_since_idle)
+        return;
+    node->used_since_idle = FALSE;
+    ff_registry_emit_plain(registry, FF_CHANGE_IDLE, node);
+}
+
 /* Return: whether it was in use until now. */
 static gboolean leave_held(FfRegistry *registry, FfNode *node)
 {
@@ -50,6 +59,7 @@ static gboolean leave_held(FfRegistry *registry, FfNode *node)
         ff_registry_now(registry) - node->reference_since < SHORTEST_USE)
         return FALSE;
     note_use(registry, node, watched ? FF_USE_AWAITED : FF_USE_OPENED);
+    node->used_since_idle = TRUE;
     return TRUE;
 }
 
@@ -89,6 +99,7 @@ void ff_registry_forget(FfRegistry *registry, FfNode *node, guint64 n)
     node->must_be_dropped = FALSE;
     set_reference(registry, node, FF_REFERENCE_NONE);
     ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
+    tell_if_idle(registry, node);
 }
 
 guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node)
@@ -113,6 +124,7 @@ void ff_registry_end_probe(FfRegistry *registry, FfNode *node, guint serial, gbo
 void ff_registry_note_opened(FfRegistry *registry, FfNode *node)
 {
     note_use(registry, node, FF_USE_OPENED);
+    node->used_since_idle = TRUE;
     ff_registry_emit_plain(registry, FF_CHANGE_OPENED, node);
 }
 
@@ -122,6 +134,7 @@ void ff_registry_note_closed(FfRegistry *registry, FfNode *node)
     if (node->use == FF_USE_OPENED)
         note_use(registry, node, FF_USE_OPENED);
     ff_registry_emit_plain(registry, FF_CHANGE_CLOSED, node);
+    tell_if_idle(registry, node);
 }
 
 void ff_registry_note_released(FfRegistry *registry, FfNode *node)
@@ -143,6 +156,7 @@ void ff_registry_notes_lost(FfRegistry *registry)
             node->reference == FF_REFERENCE_NONE)
             continue;
         note_use(registry, node, FF_USE_OPENED);
+        node->used_since_idle = TRUE;
         ff_registry_emit_plain(registry, FF_CHANGE_CLOSED, node);
     }
 }

@@ -48,7 +48,7 @@ void ff_registry_listen(FfRegistry *registry, FfChangeListener listener, gpointe
 static gboolean is_told_by_others(FfChangeKind kind)
 {
     return kind == FF_CHANGE_REFERENCE || kind == FF_CHANGE_OPENED || kind == FF_CHANGE_CLOSED ||
-           kind == FF_CHANGE_CREATOR_ENDED;
+           kind == FF_CHANGE_IDLE || kind == FF_CHANGE_CREATOR_ENDED;
 }
 
 void ff_registry_emit(FfRegistry *registry, const FfChange *change)

@@ -5,11 +5,21 @@
 #include <term.h>
 #include <unistd.h>
 
-gboolean terminal_can_be_drawn_on(void)
+/* Whether terminfo knows how to draw there; what it read is given back. */
+static gboolean is_known_to_terminfo(void)
 {
+    gboolean known;
     int error;
 
-    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
-           setupterm(NULL, STDOUT_FILENO, &error) == OK && cursor_address != NULL &&
-           clear_screen != NULL;
+    if (setupterm(NULL, STDOUT_FILENO, &error) != OK)
+        return FALSE;
+
+    known = cursor_address != NULL && clear_screen != NULL;
+    del_curterm(cur_term);
+    return known;
+}
+
+gboolean terminal_can_be_drawn_on(void)
+{
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && is_known_to_terminfo();
 }

@@ -335,6 +335,51 @@ static void end_of_a_session_leader_ends_the_session(void **state)
     assert_true(ff_node_facts(by_member).creator_alive);
 }
 
+static void count_idle(const FfChange *change, gpointer data)
+{
+    if (change->kind == FF_CHANGE_IDLE)
+        (*(guint *)data)++;
+}
+
+static void idle_is_told_once_for_every_use(void **state)
+{
+    Fixture *fixture = *state;
+    guint n = 0, serial;
+
+    ff_registry_listen(fixture->registry, count_idle, &n);
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    ff_registry_forget(fixture->registry, fixture->fifo, 1);
+    assert_int_equal(n, 0);
+
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    ff_registry_note_opened(fixture->registry, fixture->fifo);
+    ff_registry_note_closed(fixture->registry, fixture->fifo);
+    assert_int_equal(n, 0);
+    serial = ff_registry_begin_probe(fixture->registry, fixture->fifo);
+    ff_registry_forget(fixture->registry, fixture->fifo, 1);
+    assert_int_equal(n, 1);
+    ff_registry_end_probe(fixture->registry, fixture->fifo, serial, FALSE);
+    assert_int_equal(n, 1);
+
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    ff_registry_forget(fixture->registry, fixture->fifo, 1);
+    assert_int_equal(n, 1);
+}
+
+static void idle_is_told_after_reports_that_come_late(void **state)
+{
+    Fixture *fixture = *state;
+    guint n = 0;
+
+    ff_registry_listen(fixture->registry, count_idle, &n);
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    ff_registry_forget(fixture->registry, fixture->fifo, 1);
+    ff_registry_note_opened(fixture->registry, fixture->fifo);
+    assert_int_equal(n, 0);
+    ff_registry_note_closed(fixture->registry, fixture->fifo);
+    assert_int_equal(n, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +404,8 @@ int main(void)
         TEST(quiet_names_are_probed_piece_by_piece),
         TEST(end_of_a_process_is_told_of_what_it_created),
         TEST(end_of_a_session_leader_ends_the_session),
+        TEST(idle_is_told_once_for_every_use),
+        TEST(idle_is_told_after_reports_that_come_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

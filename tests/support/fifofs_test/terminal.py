@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 
-from .processes import wait_until
+from .processes import DeadlineExceeded, wait_until
 
 
 class Terminal:
@@ -41,8 +41,10 @@ class Terminal:
 
     def shows(self, text):
         """Wait until the text is there; returns the lines."""
-        wait_until(lambda: any(text in line for line in self.screen()), 15,
-                   f'{text!r} on the screen')
+        try:
+            wait_until(lambda: any(text in line for line in self.screen()), 15, repr(text))
+        except DeadlineExceeded as error:
+            raise DeadlineExceeded('\n'.join([f'{error} on the screen:', *self.screen()])) from None
         return self.screen()
 
     def run(self, command):
