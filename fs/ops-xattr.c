@@ -15,6 +15,8 @@
 
 #define PREFIX    "fifofs."
 #define STATE_KEY "state"
+/* Can be set only; to the number of the node that is meant, whatever has its name by then. */
+#define REAP_KEY "reap"
 
 /* The part behind "fifofs.", or NULL for a name that is not ours. */
 static const char *key_of(const char *name)
@@ -87,6 +89,35 @@ static int check_change(const FfCaller *caller, const FfNode *node, const char *
     return (flags & XATTR_CREATE) != 0 ? -EEXIST : 0;
 }
 
+static int reap(FfDaemon *daemon, const FfCaller *caller, FfNode *node, const char *value)
+{
+    guint64 id = node->id;
+
+    if (!ff_access_owns(caller, node))
+        return -EPERM;
+    if (value != NULL && !g_ascii_string_to_unsigned(value, 10, 0, G_MAXUINT64, &id, NULL))
+        return -EINVAL;
+    if (id != node->id)
+        return -ENOENT;
+    /* A use that has ended already is no answer. */
+    ff_watch_catch_up(daemon->watch);
+    return ff_node_is_linked(node) ? ff_registry_reap(daemon->registry, node, value != NULL)
+                                   : -ENOENT;
+}
+
+static int set_policy(FfDaemon *daemon, const FfCaller *caller, FfNode *node, const char *key,
+                      const char *value, int flags)
+{
+    int r = check_change(caller, node, key, flags);
+
+    return r < 0 ? r : ff_registry_set_policy(daemon->registry, node, key, value);
+}
+
+static gboolean is_reap(const FfNode *node, const char *key)
+{
+    return node != NULL && key != NULL && ff_node_is_fifo(node) && strcmp(key, REAP_KEY) == 0;
+}
+
 /* @value: NULL to take the value back. */
 static void change(fuse_req_t req, fuse_ino_t id, const char *name, const char *value, int flags)
 {
@@ -99,9 +130,10 @@ static void change(fuse_req_t req, fuse_ino_t id, const char *name, const char *
         g_autoptr(FfRegistryLocker) locker = ff_ops_lock(req);
         FfNode *node = ff_control_owns(id) ? NULL : ff_registry_find(daemon->registry, id);
 
-        r = check_change(&caller, node, key, flags);
-        if (r == 0)
-            r = ff_registry_set_policy(daemon->registry, node, key, value);
+        if (is_reap(node, key))
+            r = reap(daemon, &caller, node, value);
+        else
+            r = set_policy(daemon, &caller, node, key, value, flags);
     }
     fuse_reply_err(req, -r);
 }

@@ -41,12 +41,16 @@ const char *ff_reason_name(FfReason reason)
 static gint64 due_when_unused(const FfLifetimeFacts *facts, FfReason *reason)
 {
     *reason = FF_REASON_UNUSED;
-    return facts->creator_alive ? FF_NEVER : ff_time_after(facts->created, facts->policy.grace);
+    if (facts->creator_alive)
+        return FF_NEVER;
+    return facts->reap_wanted ? 0 : ff_time_after(facts->created, facts->policy.grace);
 }
 
 static gint64 due_when_used(const FfLifetimeFacts *facts, FfReason *reason)
 {
     *reason = FF_REASON_IDLE;
+    if (facts->reap_wanted)
+        return 0;
     return ff_time_after(facts->last_used, ff_policy_linger(&facts->policy));
 }
 

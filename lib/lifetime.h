@@ -62,6 +62,8 @@ typedef struct {
     gboolean creator_ended, session_ended;
     /* Somebody wants to know whether it is held, due or not. */
     gboolean probe_wanted;
+    /* Nobody wants to wait for linger or grace to end. */
+    gboolean reap_wanted;
     /* Monotonic microseconds. */
     gint64 created, last_used, reference_since, probed;
 } FfLifetimeFacts;

@@ -54,6 +54,7 @@ FfLifetimeFacts ff_node_facts(const FfNode *node)
         .reference_since = node->reference_since,
         .probed = node->probed,
         .probe_wanted = node->probe_wanted || node->must_be_dropped,
+        .reap_wanted = node->reap_wanted,
     };
 
     facts.policy.lifetime = ff_node_lifetime(node);

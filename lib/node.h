@@ -96,6 +96,8 @@ struct FfNode {
     gboolean doubted;
     /* It is to be probed as soon as may be, due or not. */
     gboolean probe_wanted;
+    /* Somebody wants it to go as soon as nobody holds it; a use of it is an answer to that. */
+    gboolean reap_wanted;
     /* Its name may be cached for longer than its policy allows now, until a probe was undisturbed. */
     gboolean must_be_dropped;
     /*

@@ -13,6 +13,8 @@
  */
 #include "registry-private.h"
 
+#include <errno.h>
+
 #include "directory.h"
 #include "duration.h"
 
@@ -39,6 +41,7 @@ static void note_use(FfRegistry *registry, FfNode *node, FfUse use)
         ff_registry_count_reference(node, 1);
     }
     node->last_used = ff_registry_now(registry);
+    node->reap_wanted = FALSE;
 }
 
 /* Its use may be reported only after the kernel has forgotten it. */
@@ -100,6 +103,22 @@ void ff_registry_forget(FfRegistry *registry, FfNode *node, guint64 n)
     set_reference(registry, node, FF_REFERENCE_NONE);
     ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
     tell_if_idle(registry, node);
+}
+
+int ff_registry_reap(FfRegistry *registry, FfNode *node, gboolean wanted)
+{
+    FfLifetimeFacts facts = ff_node_facts(node);
+    FfReason reason;
+
+    facts.reap_wanted = TRUE;
+    /* It may be another one who looks at it; that will turn out. */
+    if (ff_registry_now(registry) - node->reference_since < SHORTEST_USE)
+        facts.reference = FF_REFERENCE_CACHED;
+    if (wanted && ff_lifetime_due(&facts, &reason) > ff_registry_now(registry))
+        return -EBUSY;
+    node->reap_wanted = wanted;
+    ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
+    return 0;
 }
 
 guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node)

@@ -190,6 +190,17 @@ void ff_registry_add_lookup(FfRegistry *registry, FfNode *node);
 /* The kernel forgets @n of them. A node without a name is freed with the last. */
 void ff_registry_forget(FfRegistry *registry, FfNode *node, guint64 n);
 
+/**
+ * ff_registry_reap() - have a FIFO go now that would go later because nobody uses it
+ * @wanted: FALSE to take that back
+ *
+ * The time for which it would stay ends now. Whether anybody holds it is found out as ever; a use that
+ * begins or ends before that is an answer too, and it stays.
+ *
+ * Return: 0, or -EBUSY where it is held, or it is not time that keeps it but its lifetime.
+ */
+int ff_registry_reap(FfRegistry *registry, FfNode *node, gboolean wanted);
+
 /* A probe was begun at the node; keep what this returns for ff_registry_end_probe(). */
 guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node);
 

@@ -16,13 +16,15 @@ static const char *const edge_styles[] = {
     [LOOK_FAINT] = "style=dotted, arrowhead=none, color=gray, fontcolor=gray",
 };
 
-/* In a string '"' would end it, and '\' begins escapes. */
+/* In a string '"' would end it, '\' begins escapes, and '&' names a character as in HTML. */
 static void append_escaped(GString *out, const char *text)
 {
     for (; *text != '\0'; text++) {
         if (*text == '"' || *text == '\\')
             g_string_append_c(out, '\\');
         g_string_append_c(out, *text);
+        if (*text == '&')
+            g_string_append(out, "amp;");
     }
 }
 

@@ -14,6 +14,11 @@
 /* A path may be longer than PATH_MAX, and an event may have two. */
 #define LONGEST_LINE (2 * 1024 * 1024)
 
+const char *const event_names[] = {
+    "created", "removed", "renamed",  "attributes", "policy", "opened",
+    "closed",  "idle",    "released", "missed",     NULL,
+};
+
 struct Follower {
     const Mount *mount;
     int fd;
@@ -73,6 +78,13 @@ void follower_free(Follower *follower)
     g_string_free(follower->text, TRUE);
     g_object_unref(follower->parser);
     g_free(follower);
+}
+
+gboolean follower_is_mounted(const Follower *follower)
+{
+    g_autoptr(GPtrArray) mounts = mounts_load();
+
+    return mounts == NULL || mounts_find_dev(mounts, follower->mount->dev) != NULL;
 }
 
 int follower_fd(const Follower *follower)

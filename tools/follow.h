@@ -40,6 +40,12 @@ Follower *follower_new(const GPtrArray *mounts, const Mount *mount, int *error_n
 void follower_free(Follower *follower);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Follower, follower_free)
 
+/* Every name that an event may have, NULL-terminated. */
+extern const char *const event_names[];
+
+/* Is the file system mounted still? While we follow, its end alone does not end the daemon. */
+gboolean follower_is_mounted(const Follower *follower);
+
 /* A descriptor that can be read, as poll() says it, when there is something to take. */
 int follower_fd(const Follower *follower);
 

@@ -4,9 +4,12 @@
  */
 #include "command.h"
 
+#include <errno.h>
 #include <gio/gio.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "message.h"
 #include "options.h"
@@ -80,10 +83,40 @@ static GBytes *render(const char *text)
     return NULL;
 }
 
+static gboolean write_into(const char *path, gconstpointer data, gsize size)
+{
+    FILE *file = fopen(path, "we");
+    gboolean done = file != NULL && fwrite(data, 1, size, file) == size;
+
+    if (file != NULL && fclose(file) == EOF)
+        done = FALSE;
+    if (!done)
+        message_errno("cannot write the picture", path, errno);
+    return done;
+}
+
+/* A file is replaced whole or not at all; a device or a FIFO is written into, and not replaced. */
+static gboolean write_picture(const char *path, gconstpointer data, gsize size)
+{
+    char *real = realpath(path, NULL);
+    g_autoptr(GError) error = NULL;
+    struct stat st;
+    gboolean done;
+
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        free(real);
+        return write_into(path, data, size);
+    }
+    done = g_file_set_contents(real == NULL ? path : real, data, (gssize)size, &error);
+    free(real);
+    if (!done)
+        message_error("cannot write the picture", path, error->message);
+    return done;
+}
+
 static gboolean draw(const char *text, const char *path)
 {
     g_autoptr(GBytes) image = render(text);
-    g_autoptr(GError) error = NULL;
     gconstpointer data;
     gsize size;
 
@@ -92,10 +125,7 @@ static gboolean draw(const char *text, const char *path)
     data = g_bytes_get_data(image, &size);
     if (g_str_equal(path, "-"))
         return fwrite(data, 1, size, stdout) == size;
-    if (g_file_set_contents(path, data, (gssize)size, &error))
-        return TRUE;
-    message_error("cannot write the picture", path, error->message);
-    return FALSE;
+    return write_picture(path, data, size);
 }
 
 static gboolean write_out(const Options *options, const Picture *picture)

@@ -2,10 +2,13 @@
 #include "mounts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+
+#define MOUNTINFO "/proc/self/mountinfo"
 
 /*
  * Fields of a line of mountinfo, as proc_pid_mountinfo(5) counts them, from 0; the rest follows a
@@ -98,7 +101,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FILE, close_stream)
 
 GPtrArray *mounts_load(void)
 {
-    g_autoptr(FILE) stream = fopen("/proc/self/mountinfo", "re");
+    g_autoptr(FILE) stream = fopen(MOUNTINFO, "re");
     g_autoptr(GPtrArray) mounts = g_ptr_array_new_with_free_func((GDestroyNotify)mount_free);
     char *line = NULL;
     size_t size = 0;
@@ -113,6 +116,13 @@ GPtrArray *mounts_load(void)
     }
     free(line);
     return g_steal_pointer(&mounts);
+}
+
+int mounts_open_changes(void)
+{
+    int fd = open(MOUNTINFO, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
 }
 
 const Mount *mounts_find_id(const GPtrArray *mounts, guint64 id)

@@ -27,6 +27,12 @@ typedef struct {
  */
 GPtrArray *mounts_load(void);
 
+/*
+ * Return: a descriptor on which poll() says POLLPRI when something was mounted or unmounted since it
+ * was said last (proc(5), mounts), or -errno.
+ */
+int mounts_open_changes(void);
+
 /* Return: the mount with this id (STATX_MNT_ID), or NULL where it is no fifofs. */
 const Mount *mounts_find_id(const GPtrArray *mounts, guint64 id);
 

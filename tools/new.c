@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "attributes.h"
@@ -21,6 +22,8 @@
 #include "place.h"
 
 #define MODE_BITS 07777
+
+#define LIFETIME_PROCESS "process"
 
 typedef struct {
     /* Only what the mount allows of it, and always what it asks for. */
@@ -48,12 +51,25 @@ static void options_clear(Options *options)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
-/* Return: 0 or -errno. @mode gets what the mount made of it. */
+static gboolean lives_as_long_as_we(int fd)
+{
+    char handle[64], value[16] = "";
+
+    g_snprintf(handle, sizeof handle, "/proc/self/fd/%d", fd);
+    return getxattr(handle, "fifofs.lifetime", value, sizeof value - 1) > 0 &&
+           strcmp(value, LIFETIME_PROCESS) == 0;
+}
+
+/*
+ * Return: 0 or -errno, -EOWNERDEAD where it would be gone with us. @mode gets what the mount made
+ * of it.
+ */
 static int make(const Place *place, const char *name, const Recipe *recipe, mode_t *mode)
 {
     Place made = {place->mount, place->directory, (char *)name};
     FfFileInfo info;
     g_auto(FfAutoFd) fd = -1;
+    int result;
 
     if (mkfifoat(place->directory, name, recipe->mode) < 0)
         return -errno;
@@ -61,7 +77,10 @@ static int make(const Place *place, const char *name, const Recipe *recipe, mode
     if (fd < 0)
         return fd;
     *mode = info.mode & MODE_BITS;
-    return attributes_apply(fd, recipe->attributes);
+    result = attributes_apply(fd, recipe->attributes);
+    if (result < 0)
+        return result;
+    return lives_as_long_as_we(fd) ? -EOWNERDEAD : 0;
 }
 
 static int make_and_name(const Place *place, const Recipe *recipe, mode_t *mode)
@@ -114,7 +133,12 @@ static ExitStatus create_all(char **paths, const Recipe *recipe)
 
         if (result == 0)
             continue;
-        place_complain("cannot create", *path, result);
+        if (result == -EOWNERDEAD)
+            message_error(
+                "would be gone at once", *path,
+                "its directory says lifetime=process, and that is fifoctl; add --lifetime");
+        else
+            place_complain("cannot create", *path, result);
         status = EXIT_STATUS_FAILED;
     }
     return status;
@@ -151,7 +175,7 @@ static gboolean parse_mode(const char *text, Recipe *recipe)
 
 static gboolean complete(const Options *options, Recipe *recipe)
 {
-    if (g_strcmp0(options->lifetime, "process") == 0) {
+    if (g_strcmp0(options->lifetime, LIFETIME_PROCESS) == 0) {
         message_error("would be gone at once", "--lifetime=process",
                       "it is the life of the process that creates, which is fifoctl");
         return FALSE;

@@ -137,11 +137,32 @@ static int copy_list(const Mount *mount, const char *path, int to)
     return info.id.dev == mount->dev ? copy_all(fd, to) : ESTALE;
 }
 
+/* Children that may never end; whoever has ended by the next look is collected then. */
+static GSList *abandoned;
+
+static void source_abandon(const Source *source)
+{
+    kill(source->child, SIGKILL);
+    abandoned = g_slist_prepend(abandoned, GINT_TO_POINTER(source->child));
+}
+
+static void collect_abandoned(void)
+{
+    GSList **link = &abandoned;
+
+    while (*link != NULL)
+        if (waitpid(GPOINTER_TO_INT((*link)->data), NULL, WNOHANG) == 0)
+            link = &(*link)->next;
+        else
+            *link = g_slist_delete_link(*link, *link);
+}
+
 static int source_start(Source *source, const Mount *mount)
 {
     g_autofree char *path = g_build_filename(mount->point, ".fifofs", "pipes", NULL);
     int ends[2];
 
+    collect_abandoned();
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
     source->fd = ends[0];
@@ -173,12 +194,6 @@ static int source_finish(const Source *source)
     if (waitpid(source->child, &status, 0) < 0)
         return -errno;
     return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
-}
-
-/* Nobody waits for it: it may never end. */
-static void source_abandon(const Source *source)
-{
-    kill(source->child, SIGKILL);
 }
 
 /* Give every whole line of the text to @take and leave the rest of the text. */

@@ -2,30 +2,33 @@
 #include "reaping.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include "autofd.h"
-#include "fileid.h"
 #include "follow.h"
 #include "message.h"
 
 /* A FIFO of which no more is heard than this stays. */
 #define PATIENCE_MS 3000
 
+/* Set to the number of the node, it has the daemon remove a FIFO that only a time keeps. */
+#define ATTRIBUTE "fifofs.reap"
+
+typedef enum {
+    FATE_OPEN,
+    FATE_GONE,
+    FATE_STAYS,
+    /* It has been said why. */
+    FATE_UNKNOWN,
+} Fate;
+
 /* A FIFO that is to go. */
 typedef struct {
     const Fifo *fifo;
     char *path;
-    /* Which time was set to 0, and what it was; NULL where it was not. */
-    const char *attribute;
-    char *former;
-    gboolean gone;
+    Fate fate;
 } Candidate;
 
 typedef struct {
@@ -42,98 +45,42 @@ static void candidate_free(gpointer data)
     Candidate *candidate = data;
 
     g_free(candidate->path);
-    g_free(candidate->former);
     g_free(candidate);
 }
 
-/* The time that keeps it, or NULL where it is no time but a process, its age or a user. */
-static const char *attribute_of(const Fifo *fifo)
+/* Is it a time that keeps it, and not a process, its age or a user? */
+static gboolean is_candidate(const Fifo *fifo)
 {
     const char *reason = fifo_reason(fifo);
 
-    if (fifo_expires(fifo) == FIFO_UNKNOWN || reason == NULL)
-        return NULL;
-    if (strcmp(reason, "idle") == 0)
-        return "fifofs.linger";
-    return strcmp(reason, "unused") == 0 ? "fifofs.grace" : NULL;
+    return fifo_expires(fifo) != FIFO_UNKNOWN && reason != NULL &&
+           (strcmp(reason, "idle") == 0 || strcmp(reason, "unused") == 0);
 }
 
-/* --- changing the time --- */
-
-/* O_PATH of the very FIFO, or -errno. While it is open the FIFO is in use. */
-static int open_fifo(const Candidate *candidate)
+static void ask(Reaping *reaping, Candidate *candidate)
 {
-    g_auto(FfAutoFd) fd = open(candidate->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    FfFileInfo info;
-    int result;
+    char id[32];
 
-    if (fd < 0)
-        return -errno;
-    result = ff_file_look(fd, "", &info);
-    if (result < 0)
-        return result;
-    if (info.id.ino != candidate->fifo->id || info.id.dev != candidate->fifo->mount->dev)
-        return -ENOENT;
-    return ff_auto_fd_steal(&fd);
-}
-
-/* Return: 0 or -errno. With @former the value that it had comes back there. */
-static int put(const Candidate *candidate, const char *value, char **former)
-{
-    g_auto(FfAutoFd) fd = open_fifo(candidate);
-    char handle[64], text[64];
-    gssize length;
-
-    if (fd < 0)
-        return fd;
-    g_snprintf(handle, sizeof handle, "/proc/self/fd/%d", fd);
-    if (former != NULL) {
-        length = getxattr(handle, candidate->attribute, text, sizeof text);
-        if (length < 0)
-            return -errno;
-        *former = g_strndup(text, (gsize)length);
-    }
-    return setxattr(handle, candidate->attribute, value, strlen(value), 0) < 0 ? -errno : 0;
-}
-
-static void complain(Reaping *reaping, const char *what, const Candidate *candidate, int result)
-{
-    if (result == -ENOENT)
+    g_snprintf(id, sizeof id, "%" G_GUINT64_FORMAT, candidate->fifo->id);
+    if (lsetxattr(candidate->path, ATTRIBUTE, id, strlen(id), 0) == 0) {
+        g_hash_table_insert(reaping->pending, (gpointer)&candidate->fifo->id, candidate);
         return;
-    message_errno(what, candidate->path, -result);
+    }
+    candidate->fate = errno == EBUSY ? FATE_STAYS : FATE_UNKNOWN;
+    /* Who has removed or renamed it knows better. */
+    if (errno == EBUSY || errno == ENOENT || errno == ENOTDIR)
+        return;
+    message_errno("cannot reap", candidate->path, errno);
     reaping->failed = TRUE;
 }
 
-static void shorten(Reaping *reaping, const Mount *mount)
+static void ask_for_all(Reaping *reaping, const Mount *mount)
 {
     for (guint i = 0; i < reaping->candidates->len; i++) {
         Candidate *candidate = g_ptr_array_index(reaping->candidates, i);
-        g_autofree char *former = NULL;
-        int result;
 
-        if (candidate->fifo->mount != mount)
-            continue;
-        g_hash_table_insert(reaping->pending, (gpointer)&candidate->fifo->id, candidate);
-        result = put(candidate, "0", &former);
-        if (result == 0)
-            candidate->former = g_steal_pointer(&former);
-        else
-            g_hash_table_remove(reaping->pending, &candidate->fifo->id);
-        if (result < 0)
-            complain(reaping, "cannot reap", candidate, result);
-    }
-}
-
-static void restore(Reaping *reaping, const Mount *mount)
-{
-    for (guint i = 0; i < reaping->candidates->len; i++) {
-        const Candidate *candidate = g_ptr_array_index(reaping->candidates, i);
-        int result = candidate->fifo->mount != mount || candidate->gone || candidate->former == NULL
-                         ? 0
-                         : put(candidate, candidate->former, NULL);
-
-        if (result < 0)
-            complain(reaping, "cannot give it back its time", candidate, result);
+        if (candidate->fifo->mount == mount)
+            ask(reaping, candidate);
     }
 }
 
@@ -146,7 +93,7 @@ static void take_event(const Event *event, gpointer data)
 
     if (candidate == NULL || strcmp(event->name, "removed") != 0)
         return;
-    candidate->gone = TRUE;
+    candidate->fate = FATE_GONE;
     g_hash_table_remove(reaping->pending, &event->id);
 }
 
@@ -180,7 +127,7 @@ static void look_again(Reaping *reaping, const Mount *mount)
     g_autoptr(Selection) now = selection_new();
     g_autoptr(GHashTable) there = g_hash_table_new(g_int64_hash, g_int64_equal);
     GHashTableIter iter;
-    gpointer candidate;
+    gpointer id, candidate;
 
     if (now == NULL || g_hash_table_size(reaping->pending) == 0)
         return;
@@ -191,21 +138,19 @@ static void look_again(Reaping *reaping, const Mount *mount)
     for (guint i = 0; i < now->fifos->len; i++)
         g_hash_table_add(there, &((Fifo *)g_ptr_array_index(now->fifos, i))->id);
     g_hash_table_iter_init(&iter, reaping->pending);
-    while (g_hash_table_iter_next(&iter, NULL, &candidate))
-        ((Candidate *)candidate)->gone = !g_hash_table_contains(
-            there, &((Candidate *)candidate)->fifo->id);
+    while (g_hash_table_iter_next(&iter, &id, &candidate))
+        ((Candidate *)candidate)->fate = g_hash_table_contains(there, id) ? FATE_STAYS : FATE_GONE;
 }
 
-/* An interruption must not leave times at 0. */
-static void block_signals(int how)
+/* What was not found to be idle in all that time is not to go later, when nobody expects it. */
+static void withdraw(Reaping *reaping)
 {
-    sigset_t set;
+    GHashTableIter iter;
+    gpointer candidate;
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(how, &set, NULL);
+    g_hash_table_iter_init(&iter, reaping->pending);
+    while (g_hash_table_iter_next(&iter, NULL, &candidate))
+        lremovexattr(((Candidate *)candidate)->path, ATTRIBUTE);
 }
 
 static void reap_mount(Reaping *reaping, const Mount *mount)
@@ -219,15 +164,13 @@ static void reap_mount(Reaping *reaping, const Mount *mount)
         return;
     }
     g_hash_table_remove_all(reaping->pending);
-    block_signals(SIG_BLOCK);
-    shorten(reaping, mount);
+    ask_for_all(reaping, mount);
     result = wait_for_removals(reaping, follower);
     if (result < 0)
         message_errno("can follow no longer", mount->point, -result);
     reaping->failed |= result < 0;
+    withdraw(reaping);
     look_again(reaping, mount);
-    restore(reaping, mount);
-    block_signals(SIG_UNBLOCK);
 }
 
 static void tell(const Reaping *reaping)
@@ -236,9 +179,9 @@ static void tell(const Reaping *reaping)
         const Candidate *candidate = g_ptr_array_index(reaping->candidates, i);
         g_autofree char *safe = message_safe(candidate->path);
 
-        if (candidate->gone)
+        if (candidate->fate == FATE_GONE)
             printf("%s: removed (%s)\n", safe, fifo_reason(candidate->fifo));
-        else if (candidate->former != NULL)
+        else if (candidate->fate == FATE_STAYS)
             message_note("%s stays: it is in use", safe);
     }
 }
@@ -247,15 +190,13 @@ static void choose_candidates(Reaping *reaping)
 {
     for (guint i = 0; i < reaping->selection->fifos->len; i++) {
         const Fifo *fifo = g_ptr_array_index(reaping->selection->fifos, i);
-        const char *attribute = attribute_of(fifo);
         g_autofree char *path = mount_outside(fifo->mount, fifo->path);
         Candidate *candidate;
 
-        if (attribute == NULL || path == NULL)
+        if (!is_candidate(fifo) || path == NULL)
             continue;
         candidate = g_new0(Candidate, 1);
-        *candidate = (Candidate){
-            .fifo = fifo, .path = g_steal_pointer(&path), .attribute = attribute};
+        *candidate = (Candidate){.fifo = fifo, .path = g_steal_pointer(&path)};
         g_ptr_array_add(reaping->candidates, candidate);
     }
 }

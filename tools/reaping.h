@@ -3,8 +3,8 @@
  * Having FIFOs go now that would go later.
  *
  * Whether anybody uses one is for its daemon to decide, at the moment of the removal. So nothing is
- * removed here: the time for which an unused FIFO stays is set to 0, and what stays all the same
- * gets its time back.
+ * removed here: the daemon is asked to, by the attribute fifofs.reap, and its events tell what has
+ * become of each.
  */
 #pragma once
 

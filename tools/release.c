@@ -71,6 +71,9 @@ static gboolean release_end(const Releasing *releasing, const char *path, const 
 
     if (result == 0)
         tell(path, fifo, end);
+    else if (result == -EACCES)
+        message_error("cannot release", path,
+                      "its mode does not let you open the other end; do it as root");
     else
         message_errno("cannot release", path, -result);
     return result == 0;

@@ -175,9 +175,19 @@ static int read_file_system(Selection *selection, dev_t dev)
     return result;
 }
 
+static void mark_unread(const Selection *selection, dev_t dev)
+{
+    for (guint i = 0; i < selection->targets->len; i++) {
+        Target *target = g_ptr_array_index(selection->targets, i);
+
+        target->unread |= target->mount->dev == dev;
+    }
+}
+
 static void complain_of_mount(Selection *selection, const Mount *mount, int error_number)
 {
     selection->failed = TRUE;
+    mark_unread(selection, mount->dev);
     if (error_number == EXDEV)
         message_error("cannot list", mount->point,
                       "only one directory of this fifofs is mounted here; list it where all is");

@@ -17,6 +17,8 @@ typedef struct {
     /* A directory, as a path inside; or NULL, and the inode number of one FIFO. */
     char *directory;
     guint64 id;
+    /* Its daemon has not told what there is. */
+    gboolean unread;
     /* How many FIFOs were found for it. */
     guint n_found;
 } Target;

@@ -35,7 +35,7 @@ static void count(Snapshot *snapshot, const Mount *mount)
     }
 }
 
-/* Each file system once. */
+/* Each file system once, but those whose daemons have not answered before. */
 static void count_all(Snapshot *snapshot)
 {
     const Selection *selection = snapshot->selection;
@@ -44,8 +44,10 @@ static void count_all(Snapshot *snapshot)
     for (guint i = 0; i < selection->targets->len; i++) {
         const Target *target = g_ptr_array_index(selection->targets, i);
 
-        if (g_hash_table_add(seen, (gpointer)&target->mount->dev))
-            count(snapshot, mounts_find_dev(selection->mounts, target->mount->dev));
+        if (target->unread || !g_hash_table_add(seen, (gpointer)&target->mount->dev))
+            continue;
+        snapshot->counted += target->mount->dev;
+        count(snapshot, mounts_find_dev(selection->mounts, target->mount->dev));
     }
     snapshot->n_mounts = g_hash_table_size(seen);
 }
@@ -63,11 +65,15 @@ Snapshot *snapshot_take(char **paths)
             selection_add_path(selection, *path);
         selection_load(selection);
         selection_scan(selection, TRUE, &snapshot->scan);
-        if (!selection->failed)
-            count_all(snapshot);
+        count_all(snapshot);
     }
     snapshot->taken = g_get_monotonic_time();
     return snapshot;
+}
+
+gboolean snapshot_is_whole(const Snapshot *snapshot)
+{
+    return snapshot->selection != NULL && !snapshot->selection->failed;
 }
 
 void snapshot_free(Snapshot *snapshot)

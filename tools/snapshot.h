@@ -13,6 +13,8 @@ typedef struct {
     /* CLOCK_MONOTONIC, in microseconds. */
     gint64 taken;
     guint n_mounts;
+    /* The sum of the device numbers of these mounts: equal for the same ones. */
+    dev_t counted;
     /* Of all mounts together; what does not answer counts 0. */
     guint64 created, removed, opened;
 } Snapshot;
@@ -24,5 +26,8 @@ typedef struct {
  * What could not be seen is said on stderr. May wait for a daemon that does not answer.
  */
 Snapshot *snapshot_take(char **paths);
+
+/* Could everything be seen that was to be looked at? */
+gboolean snapshot_is_whole(const Snapshot *snapshot);
 void snapshot_free(Snapshot *snapshot);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Snapshot, snapshot_free)

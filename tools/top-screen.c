@@ -228,18 +228,17 @@ static void draw_rows(const View *view)
     }
 }
 
-static gboolean is_too_small(void)
+gboolean screen_is_too_small(void)
 {
-    if (COLS >= LEAST_COLUMNS && LINES >= LEAST_LINES)
-        return FALSE;
-    put_line(0, "the terminal is too small", A_NORMAL);
-    return TRUE;
+    return COLS < LEAST_COLUMNS || LINES < LEAST_LINES;
 }
 
 void screen_draw(const View *view, const char *prompt, const char *notice)
 {
     erase();
-    if (!is_too_small()) {
+    if (screen_is_too_small()) {
+        put_line(0, "the terminal is too small", A_NORMAL);
+    } else {
         for (guint i = 0; i < LINES_HEAD; i++) {
             g_autofree char *line = lines_head(view, i);
 

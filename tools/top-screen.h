@@ -48,6 +48,9 @@ int screen_page(void);
 /* In cells. */
 int screen_width(void);
 
+/* Is there no room for the table? Then nothing is shown of it, nor of a question. */
+gboolean screen_is_too_small(void);
+
 /* Return: a character or a ScreenKey; SCREEN_NO_KEY where none waits. */
 gint32 screen_key(void);
 

@@ -395,7 +395,7 @@ void view_take(View *view, Snapshot *snapshot)
     Selected selected = remember_selected(view);
 
     view->rates = (ViewRates){0};
-    if (before != NULL && before->n_mounts == snapshot->n_mounts &&
+    if (before != NULL && snapshot->n_mounts > 0 && before->counted == snapshot->counted &&
         snapshot->taken > before->taken) {
         gint64 usec = snapshot->taken - before->taken;
 

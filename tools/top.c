@@ -35,11 +35,19 @@ typedef enum {
     MODE_RELEASE,
 } Mode;
 
+/* Which FIFO, whatever its path. */
+typedef struct {
+    dev_t dev;
+    guint64 id;
+} Identity;
+
 typedef struct {
     gint64 delay;
     char **paths;
     View *view;
     Mode mode;
+    /* The FIFO that the question of MODE_RELEASE is about. */
+    Identity asked;
     /* What was typed at a prompt. */
     GString *typed;
     char *notice;
@@ -120,6 +128,18 @@ static gboolean start_thread(Top *top)
     return TRUE;
 }
 
+static Identity identity_of(const Fifo *fifo)
+{
+    return (Identity){fifo->mount->dev, fifo->id};
+}
+
+static gboolean is_selected(const Top *top, const Identity *identity)
+{
+    const Fifo *fifo = view_selected_fifo(top->view);
+
+    return fifo != NULL && fifo->mount->dev == identity->dev && fifo->id == identity->id;
+}
+
 static void take_snapshot(Top *top)
 {
     char bytes[64];
@@ -129,6 +149,9 @@ static void take_snapshot(Top *top)
         ;
     while ((snapshot = g_async_queue_try_pop(shared.snapshots)) != NULL)
         view_take(top->view, snapshot);
+    /* An answer must not be taken for another one. */
+    if (top->mode == MODE_RELEASE && !is_selected(top, &top->asked))
+        top->mode = MODE_TABLE;
     g_free(top->notice);
     top->notice = screen_take_message();
     top->looking = g_async_queue_length(shared.wishes) > 0;
@@ -319,8 +342,12 @@ static void key_all_processes(Top *top)
 
 static void key_release(Top *top)
 {
-    if (view_selected_fifo(top->view) != NULL)
-        top->mode = MODE_RELEASE;
+    const Fifo *fifo = view_selected_fifo(top->view);
+
+    if (fifo == NULL)
+        return;
+    top->asked = identity_of(fifo);
+    top->mode = MODE_RELEASE;
 }
 
 static void key_delay(Top *top)
@@ -380,6 +407,12 @@ static void take_table_key(Top *top, gint32 key)
 
 static void take_key(Top *top, gint32 key)
 {
+    /* What cannot be seen is not to be answered. */
+    if (screen_is_too_small()) {
+        if (key == 'q' || key == SCREEN_QUIT)
+            key_quit(top);
+        return;
+    }
     switch (top->mode) {
     case MODE_TABLE:
         take_table_key(top, key);
@@ -496,17 +529,20 @@ static void print_frame(const View *view)
 
 static ExitStatus run_in_batch(Top *top, int frames)
 {
+    gboolean failed = FALSE;
+
     for (int i = 0; frames == 0 || i < frames; i++) {
         if (i > 0) {
             g_usleep((gulong)top->delay);
             putchar('\n');
         }
         view_take(top->view, snapshot_take(top->paths));
+        failed |= !snapshot_is_whole(view_snapshot(top->view));
         print_frame(top->view);
         if (fflush(stdout) == EOF)
             return EXIT_STATUS_FAILED;
     }
-    return EXIT_STATUS_OK;
+    return failed ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
 }
 
 /* --- */

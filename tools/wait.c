@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "duration.h"
 #include "follow.h"
@@ -36,6 +37,8 @@ typedef struct {
     /* Monotonic; FF_DURATION_INFINITY for never. */
     gint64 deadline;
     Follower *follower;
+    /* Says when something is mounted or unmounted; negative where that cannot be known. */
+    int changes;
     gboolean told_of_hidden;
 } Waiting;
 
@@ -110,6 +113,9 @@ static int look(Waiting *waiting)
 
     if (fifo == NULL && error_number != ENOENT && error_number != ENOTDIR)
         return -error_number;
+    /* That it is not there says nothing where the whole mount is not. */
+    if (fifo == NULL && !follower_is_mounted(waiting->follower))
+        return -ENOTCONN;
     if (fifo != NULL && condition->needs_looking)
         tell_of_hidden(waiting, &scan);
     return condition->holds(fifo) ? 1 : 0;
@@ -131,16 +137,19 @@ static void ignore_event(const Event *event, gpointer data)
 /* Until there is a reason to look again. Return: 0 or -errno. */
 static int sleep_a_while(Waiting *waiting)
 {
-    struct pollfd polled = {.fd = follower_fd(waiting->follower), .events = POLLIN};
+    struct pollfd polled[] = {
+        {.fd = follower_fd(waiting->follower), .events = POLLIN},
+        {.fd = waiting->changes, .events = POLLPRI},
+    };
     gint64 left = remaining(waiting);
-    int n = poll(&polled, 1,
+    int n = poll(polled, G_N_ELEMENTS(polled),
                  left == FF_DURATION_INFINITY
                      ? -1
                      : (int)MIN((left + FF_MILLISECOND - 1) / FF_MILLISECOND, G_MAXINT));
 
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
-    return n == 0 ? 0 : follower_take(waiting->follower, ignore_event, NULL);
+    return polled[0].revents == 0 ? 0 : follower_take(waiting->follower, ignore_event, NULL);
 }
 
 static ExitStatus wait_until(Waiting *waiting)
@@ -202,7 +211,10 @@ static ExitStatus wait_for(const char *path, const char *what, const char *timeo
         message_errno("cannot read the mounts", "/proc/self/mountinfo", errno);
         return EXIT_STATUS_FAILED;
     }
+    waiting.changes = mounts_open_changes();
     status = follow_and_wait(&waiting);
+    if (waiting.changes >= 0)
+        close(waiting.changes);
     follower_free(waiting.follower);
     g_ptr_array_unref(waiting.mounts);
     return status;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autofd.h"
 #include "follow.h"
 #include "message.h"
 #include "options.h"
@@ -172,21 +173,43 @@ static int take_all(Watching *watching, const struct pollfd *waiting)
     return 0;
 }
 
+/* Return: 0, or -ENOTCONN where one is mounted nowhere any more. */
+static int check_mounts(const Watching *watching)
+{
+    for (guint i = 0; i < watching->followers->len; i++)
+        if (!follower_is_mounted(g_ptr_array_index(watching->followers, i)))
+            return -ENOTCONN;
+    return 0;
+}
+
+/* Wait for something to happen, and write it. Return: 0 or -errno. */
+static int step(Watching *watching, struct pollfd *waiting)
+{
+    guint n = watching->followers->len;
+    int result = poll(waiting, n + 1, -1) < 0 ? -errno : take_all(watching, waiting);
+
+    if (result == 0 && waiting[n].revents != 0)
+        result = check_mounts(watching);
+    return result == -EINTR ? 0 : result;
+}
+
 /* Until a mount goes, or a signal ends us. */
 static ExitStatus run(Watching *watching)
 {
     guint n = watching->followers->len;
-    g_autofree struct pollfd *waiting = g_new0(struct pollfd, n);
-    int result;
+    g_auto(FfAutoFd) changes = mounts_open_changes();
+    g_autofree struct pollfd *waiting = g_new0(struct pollfd, n + 1);
+    int result = check_mounts(watching);
 
     for (guint i = 0; i < n; i++)
         waiting[i] = (struct pollfd){.fd = follower_fd(g_ptr_array_index(watching->followers, i)),
                                      .events = POLLIN};
-    do {
+    waiting[n] = (struct pollfd){.fd = changes, .events = POLLPRI};
+    while (result == 0) {
         if (fflush(stdout) == EOF)
             return EXIT_STATUS_FAILED;
-        result = poll(waiting, n, -1) < 0 ? -errno : take_all(watching, waiting);
-    } while (result == 0 || result == -EINTR);
+        result = step(watching, waiting);
+    }
     message_errno("can follow no longer", "watch", -result);
     return EXIT_STATUS_FAILED;
 }
@@ -226,6 +249,20 @@ static ExitStatus watch_with(Watching *watching, char **paths)
     return status;
 }
 
+static gboolean check_events(char **events)
+{
+    for (char **event = events; event != NULL && *event != NULL; event++) {
+        g_autofree char *known = NULL;
+
+        if (g_strv_contains(event_names, *event))
+            continue;
+        known = g_strjoinv(", ", (char **)event_names);
+        message_error("no such event", *event, known);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 ExitStatus command_watch(int argc, char **argv)
 {
     Watching watching = {0};
@@ -241,6 +278,8 @@ ExitStatus command_watch(int argc, char **argv)
 
     if (!options_parse(argc, argv, entries, "[PATH...]",
                        "Show what happens on all fifofs mounts, or below the PATHs."))
+        return EXIT_STATUS_USAGE;
+    if (!check_events(events))
         return EXIT_STATUS_USAGE;
     watching.events = events;
     return watch_with(&watching, paths);

@@ -12,7 +12,7 @@ import time
 
 import fifofs_test
 from fifofs_test import (
-    USER_A, USER_B, Mount, as_user, binary, has_open, stuck_in_open, wait_until)
+    USER_A, USER_B, Mount, as_user, attempt, binary, has_open, stuck_in_open, wait_until)
 
 # The exit statuses of fifoctl(1).
 OK, FAILED, USAGE, NO_MOUNT, TIMED_OUT = range(5)
@@ -107,6 +107,14 @@ class Attributes(Commands):
         self.assertEqual(os.listdir(self.path), ['there'])
         self.assertEqual(os.lstat(self.at('there')), before)
         self.assertFalse(os.path.lexists('/tmp/a'))
+
+    def test_new_refuses_what_would_be_gone_at_once(self):
+        os.mkdir(self.at('d'))
+        os.setxattr(self.at('d'), 'fifofs.lifetime', b'process')
+        self.assert_fails(FAILED, 'gone at once', 'new', self.at('d/a'))
+        self.assertEqual(os.listdir(self.at('d')), [])
+        self.assertEqual(run('new', '--lifetime=use', self.at('d/a')).returncode, OK)
+        self.assertEqual(os.listdir(self.at('d')), ['a'])
 
     def test_new_takes_any_name_that_fits(self):
         for name in (b'n' * 255, b'\xff\n', b'-x', b'a=b'):
@@ -206,6 +214,15 @@ class Watch(Commands):
         self.assertEqual(process.returncode, FAILED)
         self.assertEqual(message.count(b'\n'), 1, message)
 
+    def test_lazy_unmount_ends_it(self):
+        process = self.follow(self.path)
+        subprocess.run(['umount', '-l', self.path], check=True)
+        self.assertEqual(process.wait(10), FAILED)
+        self.assertEqual(process.stderr.read().count(b'\n'), 1)
+
+    def test_unknown_event_is_refused(self):
+        self.assert_fails(USAGE, 'removed', 'watch', '-e', 'remove', self.path)
+
     def test_path_elsewhere_is_refused(self):
         self.assert_fails(FAILED, 'not on a fifofs mount', 'watch', '/tmp')
 
@@ -266,6 +283,20 @@ class Wait(Commands):
         self.fifo('a')
         self.assertEqual(process.wait(10), OK)
 
+    def test_end_of_the_mount_is_neither_idle_nor_gone(self):
+        held = self.open(self.fifo('a'), os.O_RDWR)
+        waiting = [self.start([binary('FIFOCTL_BIN'), 'wait', self.at(name), '--for', what],
+                              stderr=subprocess.PIPE)
+                   for name, what in (('a', 'idle'), ('a', 'gone'), ('b', 'exists'))]
+        for process in waiting:
+            wait_until(lambda: has_open(process.pid, '/events'), what='it to wait')
+        time.sleep(0.3)
+        subprocess.run(['umount', '-l', self.path], check=True)
+        for process in waiting:
+            self.assertEqual(process.wait(10), FAILED)
+            self.assertIn(self.path.encode(), process.stderr.read())
+        self.close(held)
+
     def test_wrong_words_are_refused(self):
         self.assert_fails(USAGE, 'no such thing', 'wait', self.at('a'), '--for=nix')
         self.assert_fails(USAGE, 'bad timeout', 'wait', self.at('a'), '--for=gone', '--timeout=x')
@@ -324,6 +355,18 @@ class Release(Commands):
         self.assertEqual(as_user(USER_A, release), OK)
         self.assertEqual(reader.communicate(timeout=10)[0], b'')
         self.assertEqual(reader.returncode, 0)
+
+    def test_owner_without_the_mode_for_the_other_end_is_told_so(self):
+        def write_only():
+            os.mkfifo(self.at('a'))
+            os.chmod(self.at('a'), 0o200)
+        as_user(USER_A, write_only)
+        child = self.spawn(os.open, self.at('a'), os.O_WRONLY)
+        stuck_in_open(child.pid)
+        outcome = as_user(USER_A, lambda: run('release', self.at('a')))
+        self.assertEqual(outcome.returncode, FAILED)
+        self.assertEqual(run('release', self.at('a')).returncode, OK)
+        child.result()
 
     def test_what_is_no_fifo_is_refused(self):
         self.assert_fails(FAILED, 'not a FIFO', 'release', self.path + '/.')
@@ -386,7 +429,7 @@ class Reap(Commands):
             self.assertEqual((shown['linger'], shown['grace']), ('1h', '15min'))
         self.close(held)
 
-    def test_one_that_comes_into_use_stays_and_gets_its_time_back(self):
+    def test_one_that_comes_into_use_stays_and_keeps_its_time(self):
         """fifoctl cannot see the holder, whose descriptor is under way in a socket."""
         path = self.used('a')
         wait_until(lambda: self.due(path) == [('a', 'idle')], what='it to be idle')
@@ -400,6 +443,40 @@ class Reap(Commands):
         for end in ends:
             end.close()
         self.assertTrue(os.path.lexists(path))
+
+    def test_one_that_was_renamed_stays(self):
+        path = self.used('a')
+        wait_until(lambda: self.due(path) == [('a', 'idle')], what='it to be idle')
+        number = str(os.lstat(path).st_ino).encode()
+        os.rename(path, self.at('b'))
+        self.used('a')
+        self.assertEqual(attempt(os.setxattr, path, 'fifofs.reap', number), 'ENOENT')
+        self.assertEqual(sorted(os.listdir(self.path)), ['a', 'b'])
+
+    def test_use_that_ends_meanwhile_is_a_use(self):
+        path = self.used('a')
+        wait_until(lambda: self.due(path) == [('a', 'idle')], what='it to be idle')
+        for _ in range(20):
+            number = str(os.lstat(path).st_ino).encode()
+            held = os.open(path, os.O_RDWR)
+            answer = attempt(os.setxattr, path, 'fifofs.reap', number)
+            self.assertIn(answer, (None, 'EBUSY'))
+            os.close(held)
+            time.sleep(0.1)
+            self.assertTrue(os.path.lexists(path))
+
+    def test_many_at_once_do_not_hinder_each_other(self):
+        subprocess.run(['sh', '-c', f'cd {self.path}; seq 500 | xargs mkfifo'], check=True)
+        held = self.open(self.used('held'), os.O_RDWR)
+        reaping = [self.start([binary('FIFOCTL_BIN'), 'reap', self.path], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) for _ in range(5)]
+        for process in reaping:
+            notes = process.communicate(timeout=30)[1]
+            self.assertEqual(process.returncode, OK)
+            self.assertNotIn(b'stays', notes)
+        self.assertEqual(os.listdir(self.path), ['held'])
+        self.assertEqual(attributes(self.at('held'))['linger'], '1h')
+        self.close(held)
 
     def test_fifo_of_another_user_is_left(self):
         self.fifo('a')

@@ -3,7 +3,9 @@
 
 import json
 import os
+import pathlib
 import re
+import stat
 import subprocess
 import tempfile
 import xml.etree.ElementTree
@@ -117,8 +119,8 @@ class Graph(fifofs_test.TestCase):
             self.fifo(name)
         nodes, edges, graph = self.graph('-a', self.path)
         self.assertEqual((len(nodes), edges), (len(ODD), []))
-        labels = {node['label'].replace('\\\\', '\\').replace('\\"', '"').rpartition('\\n')[0]
-                  for node in nodes.values()}
+        labels = {node['label'].replace('\\\\', '\\').replace('\\"', '"').replace('&amp;', '&')
+                  .rpartition('\\n')[0] for node in nodes.values()}
         self.assertEqual(labels, {shown(f'{self.path}/{name}') for name in ODD})
         lines = run('-a', '-f', 'mermaid', self.path).stdout.decode().splitlines()
         self.assertEqual(lines[0], 'flowchart LR')
@@ -136,6 +138,33 @@ class Graph(fifofs_test.TestCase):
         self.assertEqual(edges, drawn)
         self.assertIn(':::stuck', text)
         self.close(both)
+
+    def test_svg_shows_names_as_they_are(self):
+        names = ['a&amp;b', 'e&#27;f', 'i&#0;j', '&lt;']
+        for name in names:
+            self.fifo(name)
+        picture = xml.etree.ElementTree.fromstring(run('-a', '--svg', '-', self.path).stdout)
+        text = ''.join(picture.itertext())
+        for name in names:
+            self.assertIn(f'{self.path}/{name}', text)
+
+    def test_svg_goes_into_what_is_no_file_and_behind_a_link(self):
+        self.fifo('a')
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkfifo(folder + '/fifo')
+            reader = self.spawn(lambda: len(pathlib.Path(folder, 'fifo').read_bytes()))
+            self.assertEqual(run('-a', '--svg', folder + '/fifo', self.path).returncode, OK)
+            self.assertGreater(reader.result(), 500)
+            self.assertTrue(stat.S_ISFIFO(os.lstat(folder + '/fifo').st_mode))
+            os.mknod(folder + '/null', 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+            self.assertEqual(run('-a', '--svg', folder + '/null', self.path).returncode, OK)
+            self.assertTrue(stat.S_ISCHR(os.lstat(folder + '/null').st_mode))
+            with open(folder + '/file', 'wb'):
+                pass
+            os.symlink('file', folder + '/link')
+            self.assertEqual(run('-a', '--svg', folder + '/link', self.path).returncode, OK)
+            self.assertTrue(os.path.islink(folder + '/link'))
+            self.assertGreater(os.stat(folder + '/file').st_size, 500)
 
     def test_svg_is_written_whole_or_not_at_all(self):
         both = self.open(self.fifo('a"<b>&'), os.O_RDWR)

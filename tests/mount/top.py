@@ -40,10 +40,10 @@ class Top(fifofs_test.TestCase):
     def terminal(self, *size, **environment):
         return self.enterContext(Terminal(*size, **environment))
 
-    def top(self, terminal, *arguments):
+    def top(self, terminal, *arguments, small=False):
         words = ' '.join((binary('FIFOCTL_BIN'), 'top', '-d', '300ms', *arguments, self.path))
         terminal.run(f'clear; {words}; echo "ended $?"')
-        return terminal.shows('fifoctl top - ')
+        return terminal.shows('too small' if small else 'fifoctl top - ')
 
     def rows(self, terminal):
         """The names in the table, without the mount."""
@@ -154,6 +154,29 @@ class Top(fifofs_test.TestCase):
         self.assertGreater(child.result(), 0)
         self.quit(terminal)
 
+    def test_question_ends_with_its_fifo(self):
+        self.stuck('a')
+        child = self.stuck('b')
+        terminal = self.terminal()
+        self.top(terminal, '-s', 'NAME')
+        terminal.shows('stuck 2')
+        terminal.type('R')
+        terminal.shows('/a? (y/n)')
+        os.unlink(f'{self.path}/a')
+        wait_until(lambda: not any('(y/n)' in line for line in terminal.screen()),
+                   what='the question to go')
+        terminal.type('y')
+        stuck_in_open(child.pid)
+        self.quit(terminal)
+
+    def test_terminal_that_shows_no_question_takes_no_answer(self):
+        child = self.stuck('a')
+        terminal = self.terminal(30, 6)
+        self.top(terminal, small=True)
+        terminal.type('R', 'y')
+        self.assertEqual(terminal.shows('too small')[0], 'the terminal is too small')
+        stuck_in_open(child.pid)
+
     def test_terminal_is_left_as_it_was(self):
         for end in ('q', 'C-c', signal.SIGTERM, signal.SIGHUP):
             with self.subTest(end):
@@ -252,6 +275,28 @@ class Top(fifofs_test.TestCase):
             self.assertEqual(lines[4].split()[0], self.path + '/b')
             self.assertRegex(lines[5], r'\A +\d+ \S+ root read stuck')
             self.assertEqual(lines[6].split()[0], self.path + '/a')
+
+    def test_batch_tells_what_could_not_be_seen(self):
+        self.fifo('a')
+        for path in ('/etc', '/nonexistent'):
+            outcome = run('-b', '-n', '1', self.path, path)
+            self.assertEqual(outcome.returncode, FAILED)
+            self.assertIn(b'mounts: 1, FIFOs: 1', outcome.stdout)
+
+    def test_daemon_that_hangs_leaves_no_children(self):
+        hung = self.enterContext(Mount())
+        os.kill(hung.pid, signal.SIGSTOP)
+        try:
+            process = self.start([binary('FIFOCTL_BIN'), 'top', '-b', '-d', '100ms', hung.path],
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            for _ in range(2):
+                while not process.stdout.readline().startswith(b'fifoctl top'):
+                    pass
+            children = subprocess.run(['pgrep', '-c', '-P', str(process.pid)],
+                                      capture_output=True, check=False).stdout
+            self.assertLessEqual(int(children), 1)
+        finally:
+            os.kill(hung.pid, signal.SIGCONT)
 
     def test_wrong_usage_is_told(self):
         for words in (['-d', 'x'], ['-d', '0'], ['-s', 'nonsense'], ['-n', '-1'], ['--what']):

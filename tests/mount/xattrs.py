@@ -7,7 +7,8 @@ import os
 import subprocess
 
 import fifofs_test
-from fifofs_test import USER_A, USER_B, Mount, as_user, attempt, libc_call, on_both, on_fifofs
+from fifofs_test import (
+    USER_A, USER_B, Mount, as_user, attempt, libc_call, on_both, on_fifofs, wait_until)
 
 KEYS = ('lifetime', 'linger', 'grace', 'max-age', 'open-timeout')
 DEFAULTS = {'lifetime': 'auto', 'linger': '30s', 'grace': '15min', 'max-age': 'infinity',
@@ -231,6 +232,50 @@ class State(fifofs_test.TestCase):
     def test_directory_has_no_state(self, directory):
         self.assertEqual(attempt(get, directory, 'state'), 'ENODATA')
         self.assertEqual(attempt(put, directory, 'state', 'new'), 'ENOTSUP')
+
+
+class Reap(fifofs_test.TestCase):
+    """fifofs.reap is no value but a wish."""
+
+    @staticmethod
+    def fifo(directory, name):
+        """One whose creator has ended."""
+        path = f'{directory}/{name}'
+        subprocess.run(['mkfifo', path], check=True)
+        return path, str(os.lstat(path).st_ino)
+
+    @on_fifofs()
+    def test_unused_one_goes_although_its_time_has_not_come(self, directory):
+        path, number = self.fifo(directory, 'a')
+        wait_until(lambda: attempt(put, path, 'reap', number) in (None, 'ENOENT'), what='creator')
+        wait_until(lambda: not os.path.lexists(path), what='it to go')
+
+    @on_fifofs()
+    def test_what_a_lifetime_or_a_user_keeps_stays(self, directory):
+        path, number = self.fifo(directory, 'a')
+        put(path, 'lifetime', 'keep')
+        self.assertEqual(attempt(put, path, 'reap', number), 'EBUSY')
+        os.mkfifo(directory + '/b')
+        self.assertEqual(
+            attempt(put, directory + '/b', 'reap', str(os.lstat(directory + '/b').st_ino)), 'EBUSY')
+
+    @on_fifofs()
+    def test_it_cannot_be_read_and_takes_only_the_number_of_the_node(self, directory):
+        path, number = self.fifo(directory, 'a')
+        self.assertEqual(attempt(get, path, 'reap'), 'ENODATA')
+        self.assertNotIn('fifofs.reap', os.listxattr(path))
+        for value in ('', 'x', '-1', number + 'x', number + '\0', '9' * 30):
+            self.assertEqual(attempt(put, path, 'reap', value), 'EINVAL')
+        self.assertEqual(attempt(put, path, 'reap', str(int(number) + 1)), 'ENOENT')
+        self.assertEqual(attempt(put, directory, 'reap', '1'), 'ENOTSUP')
+        self.assertTrue(os.path.lexists(path))
+
+    @on_fifofs('allow_other')
+    def test_only_owner_and_root_may(self, directory):
+        path, number = self.fifo(directory, 'a')
+        os.chmod(path, 0o660)
+        os.chown(path, USER_A, USER_B)
+        self.assertEqual(attempt(as_user, USER_B, put, path, 'reap', number), 'EPERM')
 
 
 class Inheritance(fifofs_test.TestCase):

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "support.h"
 
+#include <errno.h>
+
 #include "directory.h"
 
 typedef struct {
@@ -380,6 +382,43 @@ static void idle_is_told_after_reports_that_come_late(void **state)
     assert_int_equal(n, 1);
 }
 
+static void wish_to_reap_ends_the_time_it_would_stay(void **state)
+{
+    Fixture *fixture = *state;
+    FfLifetimeFacts facts;
+
+    assert_int_equal(ff_registry_reap(fixture->registry, fixture->fifo, TRUE), 0);
+    facts = ff_node_facts(fixture->fifo);
+    assert_int_equal(ff_lifetime_decide(&facts, test_clock_now()).verdict, FF_VERDICT_REMOVE);
+
+    assert_int_equal(ff_registry_reap(fixture->registry, fixture->fifo, FALSE), 0);
+    facts = ff_node_facts(fixture->fifo);
+    assert_int_equal(ff_lifetime_decide(&facts, test_clock_now()).verdict, FF_VERDICT_WAIT);
+}
+
+static void wish_to_reap_ends_with_a_use(void **state)
+{
+    Fixture *fixture = *state;
+
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    assert_int_equal(ff_registry_reap(fixture->registry, fixture->fifo, TRUE), 0);
+    ff_registry_note_opened(fixture->registry, fixture->fifo);
+    assert_false(fixture->fifo->reap_wanted);
+}
+
+static void wish_to_reap_is_for_what_only_a_time_keeps(void **state)
+{
+    Fixture *fixture = *state;
+
+    hold(fixture, SEC);
+    assert_int_equal(ff_registry_reap(fixture->registry, fixture->fifo, TRUE), -EBUSY);
+    ff_registry_forget(fixture->registry, fixture->fifo, 1);
+    assert_int_equal(ff_registry_set_policy(fixture->registry, fixture->fifo, "lifetime", "keep"),
+                     0);
+    assert_int_equal(ff_registry_reap(fixture->registry, fixture->fifo, TRUE), -EBUSY);
+    assert_false(fixture->fifo->reap_wanted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +445,9 @@ int main(void)
         TEST(end_of_a_session_leader_ends_the_session),
         TEST(idle_is_told_once_for_every_use),
         TEST(idle_is_told_after_reports_that_come_late),
+        TEST(wish_to_reap_ends_the_time_it_would_stay),
+        TEST(wish_to_reap_ends_with_a_use),
+        TEST(wish_to_reap_is_for_what_only_a_time_keeps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

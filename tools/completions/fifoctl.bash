@@ -18,7 +18,7 @@ _fifoctl_list() {
 
 _fifoctl_columns() {
   local columns
-  columns=$(fifoctl ls --list-columns 2>/dev/null | awk 'NR > 1 { print $1 }')
+  columns=$(fifoctl ls --list-columns 2>/dev/null | awk '{ print $1 }')
   if [[ $cur == +* ]]; then
     cur=${cur#+}
     _fifoctl_list "$columns"

@@ -22,7 +22,7 @@ end
 # The list so far stays in front.
 function __fifoctl_columns
     set -l begun (commandline -ct | string replace -r '[^,+]*$' '')
-    fifoctl ls --list-columns 2>/dev/null | awk 'NR > 1 { print $1 }' | string replace -r '^' "$begun"
+    fifoctl ls --list-columns 2>/dev/null | awk '{ print $1 }' | string replace -r '^' "$begun"
 end
 
 # FIFOs, and directories on the way to them; at first the mounts, too.
