@@ -82,16 +82,16 @@ static gboolean add_node(Listing *listing, FfNode *node)
 
     if (!listing->plus) {
         ff_node_stat(node, &entry.attr);
-        return add(listing, node->name, &entry, (off_t)node->cookie);
+        return add(listing, ff_node_name(node), &entry, (off_t)node->cookie);
     }
     if (!may_be_listed_whole(daemon, node)) {
         /* A nodeid of 0 (fs/fuse/readdir.c fuse_direntplus_link()). */
         entry = (struct fuse_entry_param){0};
         ff_node_stat(node, &entry.attr);
-        return add(listing, node->name, &entry, (off_t)node->cookie);
+        return add(listing, ff_node_name(node), &entry, (off_t)node->cookie);
     }
     ff_ops_fill_entry(daemon, node, &entry);
-    if (!add(listing, node->name, &entry, (off_t)node->cookie)) {
+    if (!add(listing, ff_node_name(node), &entry, (off_t)node->cookie)) {
         ff_ops_forget(daemon, node->id, 1);
         return FALSE;
     }
@@ -102,13 +102,15 @@ static gboolean add_node(Listing *listing, FfNode *node)
 static void fill(Listing *listing, const FfNode *directory, off_t offset)
 {
     guint64 parent = directory->parent == NULL ? directory->id : directory->parent->id;
+    guint position;
     FfNode *node;
 
     if (!add_dots(listing, directory->id, parent, offset))
         return;
-    node = ff_directory_after(directory->directory, (guint64)MAX(offset, 2));
-    while (node != NULL && add_node(listing, node))
-        node = ff_directory_after(directory->directory, node->cookie);
+    position = ff_directory_seek(directory->directory, (guint64)MAX(offset, 2));
+    do
+        node = ff_directory_next(directory->directory, &position);
+    while (node != NULL && add_node(listing, node));
 }
 
 static void fill_control(Listing *listing, guint64 directory, off_t offset)

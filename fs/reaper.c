@@ -78,7 +78,7 @@ static Errand new_errand(const FfNode *node, FfVerdict verdict)
         .verdict = verdict,
         .id = node->id,
         .parent = node->parent->id,
-        .name = g_strdup(node->name),
+        .name = g_strdup(ff_node_name(node)),
         .known_to_kernel = node->lookups > 0,
     };
 }

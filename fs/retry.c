@@ -49,7 +49,7 @@ static gboolean is_second(const FfRetries *retries, pid_t tid, const FfNode *fif
     const Retry *retry = g_hash_table_lookup(retries->by_thread, GINT_TO_POINTER(tid));
 
     return retry != NULL && retry->parent == fifo->parent->id &&
-           retry->hash == g_str_hash(fifo->name) && now - retry->sent_back <= LONGEST_RETRY;
+           retry->hash == g_str_hash(ff_node_name(fifo)) && now - retry->sent_back <= LONGEST_RETRY;
 }
 
 int ff_retries_answer(FfRetries *retries, pid_t tid, const FfNode *fifo, gint64 now)
@@ -63,7 +63,7 @@ int ff_retries_answer(FfRetries *retries, pid_t tid, const FfNode *fifo, gint64 
     if (g_hash_table_size(retries->by_thread) >= MOST_ENTRIES)
         g_hash_table_remove_all(retries->by_thread);
     retry = g_new(Retry, 1);
-    *retry = (Retry){fifo->id, fifo->parent->id, g_str_hash(fifo->name), now};
+    *retry = (Retry){fifo->id, fifo->parent->id, g_str_hash(ff_node_name(fifo)), now};
     g_hash_table_insert(retries->by_thread, GINT_TO_POINTER(tid), retry);
     return -ESTALE;
 }

@@ -460,9 +460,9 @@ static void cool(FfWatch *watch, Watched *watched, FfNode *directory, gint64 now
 /* What an event is about: the FIFO that has the name, or else had it until a moment ago. */
 static FfNode *find_reported(FfWatch *watch, const FfNode *directory, const char *name, gint64 now)
 {
-    FfNode *node = ff_directory_find(directory->directory, name);
+    FfNode *node;
 
-    if (node == NULL)
+    if (ff_registry_lookup(watch->registry, directory, name, &node) < 0)
         node = ff_registry_find(watch->registry,
                                 ff_former_names_find(watch->former, directory->id, name, now));
     return node != NULL && ff_node_is_fifo(node) && ff_node_is_linked(node) ? node : NULL;

@@ -42,10 +42,10 @@ int ff_registry_set_attributes(FfRegistry *registry, FfNode *node, const FfAttri
     if (wanted->set_gid)
         node->gid = wanted->gid;
     if (wanted->set_atime)
-        node->atime = wanted->atime;
+        node->atime = ff_timestamp_pack(wanted->atime);
     if (wanted->set_mtime)
-        node->mtime = wanted->mtime;
-    node->ctime = ff_registry_realtime(registry);
+        node->mtime = ff_timestamp_pack(wanted->mtime);
+    node->ctime = ff_registry_timestamp(registry);
     ff_registry_emit_plain(registry, FF_CHANGE_ATTRIBUTES, node);
     return 0;
 }
@@ -64,7 +64,7 @@ static void change_policy(FfRegistry *registry, FfNode *node, const char *key,
     /* A name that is cached can be opened without a LOOKUP, which that needs from now on. */
     if (g_str_equal(key, "open-timeout") && node->reference == FF_REFERENCE_CACHED)
         node->must_be_dropped = TRUE;
-    node->ctime = ff_registry_realtime(registry);
+    node->ctime = ff_registry_timestamp(registry);
     ff_registry_emit_plain(registry, FF_CHANGE_POLICY, node);
 }
 
@@ -95,23 +95,33 @@ static void follow_default(FfRegistry *registry, FfNode *node, const FfPolicy *f
     }
 }
 
+typedef struct {
+    FfRegistry *registry;
+    const FfPolicy *former, *wanted;
+} Reform;
+
+static void reform_directory(FfTableLink *link, gpointer data)
+{
+    FfNode *node = ff_node_of_id_link(link);
+    const Reform *reform = data;
+
+    if (!ff_node_is_fifo(node) && ff_node_is_linked(node))
+        follow_default(reform->registry, node, reform->former, reform->wanted);
+}
+
 void ff_registry_set_options(FfRegistry *registry, const FfRegistryOptions *options)
 {
     FfRegistryOptions former = registry->options, wanted = *options;
     FfNode *root = registry->root;
-    GHashTableIter iter;
-    gpointer node;
+    Reform reform = {registry, &former.policy, &wanted.policy};
 
     wanted.root_uid = former.root_uid;
     wanted.root_gid = former.root_gid;
     registry->options = wanted;
     if (wanted.root_mode != former.root_mode) {
         root->mode = S_IFDIR | (wanted.root_mode & FF_MODE_BITS);
-        root->ctime = ff_registry_realtime(registry);
+        root->ctime = ff_registry_timestamp(registry);
         ff_registry_emit_plain(registry, FF_CHANGE_ATTRIBUTES, root);
     }
-    g_hash_table_iter_init(&iter, registry->nodes);
-    while (g_hash_table_iter_next(&iter, &node, NULL))
-        if (!ff_node_is_fifo(node) && ff_node_is_linked(node))
-            follow_default(registry, node, &former.policy, &wanted.policy);
+    ff_table_foreach(&registry->by_id, reform_directory, &reform);
 }

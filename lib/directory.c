@@ -3,11 +3,51 @@
 
 #include "node.h"
 
-static gint compare_cookies(gconstpointer a, gconstpointer b, gpointer data)
-{
-    guint64 x = *(const guint64 *)a, y = *(const guint64 *)b;
+/* Not worth the trouble. */
+#define FEWEST_HOLES 32
 
-    return (x > y) - (x < y);
+/* The address of a node; or, odd, twice the cookie of a name that was there and one more. */
+typedef guint64 Slot;
+
+static Slot slot_at(const FfDirectory *directory, guint index)
+{
+    return g_array_index(directory->slots, Slot, index);
+}
+
+static gboolean is_hole(Slot slot)
+{
+    return (slot & 1) != 0;
+}
+
+static FfNode *node_in(Slot slot)
+{
+    return (FfNode *)(guintptr)slot;
+}
+
+static guint64 cookie_of(Slot slot)
+{
+    return is_hole(slot) ? slot >> 1 : node_in(slot)->cookie;
+}
+
+static guint n_slots(const FfDirectory *directory)
+{
+    return directory->slots == NULL ? 0 : directory->slots->len;
+}
+
+/* The first slot whose cookie is not below that. */
+static guint find(const FfDirectory *directory, guint64 cookie)
+{
+    guint low = 0, high = n_slots(directory);
+
+    while (low < high) {
+        guint middle = low + (high - low) / 2;
+
+        if (cookie_of(slot_at(directory, middle)) < cookie)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 FfDirectory *ff_directory_new(void)
@@ -19,47 +59,84 @@ void ff_directory_free(FfDirectory *directory)
 {
     if (directory == NULL)
         return;
-    g_clear_pointer(&directory->by_name, g_hash_table_unref);
-    g_clear_pointer(&directory->by_cookie, g_tree_unref);
+    g_clear_pointer(&directory->slots, g_array_unref);
     g_free(directory);
 }
 
 guint ff_directory_size(const FfDirectory *directory)
 {
-    return directory->by_name == NULL ? 0 : g_hash_table_size(directory->by_name);
+    return directory->n_names;
 }
 
-FfNode *ff_directory_find(const FfDirectory *directory, const char *name)
+guint ff_directory_seek(const FfDirectory *directory, guint64 cookie)
 {
-    return directory->by_name == NULL ? NULL : g_hash_table_lookup(directory->by_name, name);
+    return find(directory, cookie + 1);
+}
+
+FfNode *ff_directory_next(const FfDirectory *directory, guint *position)
+{
+    while (*position < n_slots(directory)) {
+        Slot slot = slot_at(directory, (*position)++);
+
+        if (!is_hole(slot))
+            return node_in(slot);
+    }
+    return NULL;
 }
 
 FfNode *ff_directory_after(const FfDirectory *directory, guint64 cookie)
 {
-    GTreeNode *place;
+    guint position = ff_directory_seek(directory, cookie);
 
-    if (directory->by_cookie == NULL)
-        return NULL;
-    place = g_tree_upper_bound(directory->by_cookie, &cookie);
-    return place == NULL ? NULL : g_tree_node_value(place);
+    return ff_directory_next(directory, &position);
 }
 
 void ff_directory_insert(FfDirectory *directory, FfNode *node)
 {
-    if (directory->by_name == NULL) {
-        directory->by_name = g_hash_table_new(g_str_hash, g_str_equal);
-        directory->by_cookie = g_tree_new_full(compare_cookies, NULL, NULL, NULL);
-    }
-    g_hash_table_insert(directory->by_name, node->name, node);
-    g_tree_insert(directory->by_cookie, &node->cookie, node);
-    if (node->directory != NULL)
+    Slot slot = (guintptr)node;
+    guint index;
+
+    if (directory->slots == NULL)
+        directory->slots = g_array_new(FALSE, FALSE, sizeof(Slot));
+    index = find(directory, node->cookie);
+    /* A name that takes the place of another has its cookie. */
+    if (index < n_slots(directory) && cookie_of(slot_at(directory, index)) == node->cookie)
+        g_array_index(directory->slots, Slot, index) = slot;
+    else
+        g_array_insert_val(directory->slots, index, slot);
+    directory->n_names++;
+    if (!ff_node_is_fifo(node))
         directory->n_subdirectories++;
+}
+
+static void close_holes(FfDirectory *directory)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < directory->slots->len; i++)
+        if (!is_hole(slot_at(directory, i)))
+            g_array_index(directory->slots, Slot, n++) = slot_at(directory, i);
+    g_array_set_size(directory->slots, n);
+}
+
+static void drop_last_holes(FfDirectory *directory)
+{
+    guint n = directory->slots->len;
+
+    while (n > 0 && is_hole(slot_at(directory, n - 1)))
+        n--;
+    g_array_set_size(directory->slots, n);
 }
 
 void ff_directory_remove(FfDirectory *directory, FfNode *node)
 {
-    g_hash_table_remove(directory->by_name, node->name);
-    g_tree_remove(directory->by_cookie, &node->cookie);
-    if (node->directory != NULL)
+    g_array_index(directory->slots, Slot, find(directory, node->cookie)) = node->cookie << 1 | 1;
+    directory->n_names--;
+    if (!ff_node_is_fifo(node))
         directory->n_subdirectories--;
+    drop_last_holes(directory);
+    if (directory->n_names == 0)
+        g_clear_pointer(&directory->slots, g_array_unref);
+    else if (directory->slots->len - directory->n_names > MAX(directory->n_names, FEWEST_HOLES))
+        close_holes(directory);
 }

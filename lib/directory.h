@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The names in one directory: found by name, and listed in the order of their cookies.
+ * The names in one directory, in the order of their cookies. (By name they are found in the
+ * registry, which has one table for all directories.)
  *
  * A cookie belongs to a name, not to what it names, and is never given twice. So whoever lists a
  * directory piece by piece, while names come and go, meets every name that stays exactly once.
+ *
+ * It is an array, as new names nearly always come last, and one that goes leaves a hole until
+ * half of the array are holes: 8 bytes a name, where GTree takes 48 and GSequence 40.
  */
 #pragma once
 
@@ -13,9 +17,9 @@ typedef struct FfNode FfNode;
 typedef struct FfDirectory FfDirectory;
 
 struct FfDirectory {
-    /* name -> FfNode, and cookie -> FfNode; NULL while the directory has never had a name in it. */
-    GHashTable *by_name;
-    GTree *by_cookie;
+    /* Slots of directory.c; NULL while the directory is empty. */
+    GArray *slots;
+    guint n_names;
     guint n_subdirectories;
     /*
      * FIFOs in it that the kernel has cached and that are not busy: any of them may be opened
@@ -44,12 +48,19 @@ void ff_directory_free(FfDirectory *directory);
 
 guint ff_directory_size(const FfDirectory *directory);
 
-/* The node of that name, or NULL. */
-FfNode *ff_directory_find(const FfDirectory *directory, const char *name);
-
 /* The node with the smallest cookie above @cookie, or NULL at the end. */
 FfNode *ff_directory_after(const FfDirectory *directory, guint64 cookie);
 
-/* Name and cookie of @node must be set, must be free, and must not change while it is in. */
+/**
+ * ff_directory_seek() - where to begin, for going through many
+ *
+ * Return: a position for ff_directory_next(), good until a name comes or goes.
+ */
+guint ff_directory_seek(const FfDirectory *directory, guint64 cookie);
+
+/* The next node, or NULL at the end. */
+FfNode *ff_directory_next(const FfDirectory *directory, guint *position);
+
+/* The cookie of @node must be set, must be free, and must not change while it is in. */
 void ff_directory_insert(FfDirectory *directory, FfNode *node);
 void ff_directory_remove(FfDirectory *directory, FfNode *node);

@@ -107,7 +107,7 @@ static void append_place(GString *line, const FfChange *change, Places places)
     if (change->kind == FF_CHANGE_REMOVED)
         append_path(line, "path", change->old_parent, change->old_name);
     else if (ff_node_is_linked(node) && node->parent != NULL && (places & TELL_NEW) != 0)
-        append_path(line, "path", node->parent, node->name);
+        append_path(line, "path", node->parent, ff_node_name(node));
     if (change->kind == FF_CHANGE_RENAMED && (places & TELL_OLD) != 0)
         append_path(line, "old_path", change->old_parent, change->old_name);
 }

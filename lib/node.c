@@ -7,6 +7,9 @@
 
 #define BLOCK_BYTES 4096
 
+/* A gap or a member more is noticed here, and not in the memory of somebody's machine. */
+G_STATIC_ASSERT(sizeof(gpointer) < 8 || sizeof(FfNode) == 200);
+
 FfLifetime ff_node_lifetime(const FfNode *node)
 {
     if (ff_node_is_fifo(node) && (node->mode & S_ISVTX) != 0)
@@ -67,7 +70,7 @@ char *ff_node_path(const FfNode *node)
     g_autoptr(GString) path = g_string_new(NULL);
 
     for (; node->parent != NULL; node = node->parent)
-        g_ptr_array_add(parts, node->name);
+        g_ptr_array_add(parts, (char *)ff_node_name(node));
     if (node->id != FF_ROOT_ID)
         return NULL;
     for (guint i = parts->len; i > 0; i--) {
@@ -82,13 +85,13 @@ static nlink_t link_count(const FfNode *node)
 {
     if (!ff_node_is_linked(node))
         return 0;
-    return node->directory == NULL ? 1 : 2 + node->directory->n_subdirectories;
+    return ff_node_is_fifo(node) ? 1 : 2 + node->directory->n_subdirectories;
 }
 
 /* A new directory counts for two names on tmpfs, and each name in it for one more. */
 static off_t size_in_bytes(const FfNode *node)
 {
-    if (node->directory == NULL)
+    if (ff_node_is_fifo(node))
         return 0;
     return (2 + (off_t)ff_directory_size(node->directory)) * FF_DIRENT_BYTES;
 }
@@ -103,8 +106,8 @@ void ff_node_stat(const FfNode *node, struct stat *out)
         .st_gid = node->gid,
         .st_size = size_in_bytes(node),
         .st_blksize = BLOCK_BYTES,
-        .st_atim = node->atime,
-        .st_mtim = node->mtime,
-        .st_ctim = node->ctime,
+        .st_atim = ff_timestamp_unpack(node->atime),
+        .st_mtim = ff_timestamp_unpack(node->mtime),
+        .st_ctim = ff_timestamp_unpack(node->ctime),
     };
 }

@@ -19,6 +19,8 @@
 #include "lifetime.h"
 #include "policy.h"
 #include "process.h"
+#include "table.h"
+#include "timestamp.h"
 
 /* The root has the id that FUSE gives it; the next few are for the control files (fs/control.c). */
 #define FF_ROOT_ID  G_GUINT64_CONSTANT(1)
@@ -43,44 +45,37 @@ typedef enum {
 
 /* How a FIFO was counted last; kept by metrics.c. */
 typedef struct {
-    gboolean counted : 1;
+    guint counted : 1;
     guint state : 3;
     guint lifetime : 3;
     uid_t uid;
 } FfTally;
 
+/* Names shorter than this are kept in the node itself. */
+#define FF_NODE_INLINE_NAME 24
+
+/*
+ * There may be a million of them, so the order is that which leaves no gaps: 200 bytes, which
+ * malloc() makes 208 of.
+ */
 struct FfNode {
-    /*
-     * First, so that g_int64_hash() of a node is that of its id. Never reused while the daemon
-     * lives.
-     */
+    /* Never reused while the daemon lives. */
     guint64 id;
     guint64 lookups;
 
     /* NULL for the root, and for a node that was removed and that the kernel still knows. */
     FfNode *parent;
-    /* NUL-terminated; any bytes but '/'. */
-    char *name;
     /*
      * Where readdir finds it: grows with every name that is put into a directory, so a listing can
      * go on behind it.
      */
     guint64 cookie;
+    /* Its places in the tables of the registry. */
+    FfTableLink by_id, by_name;
 
-    /* Type and permission bits. */
-    mode_t mode;
-    uid_t uid;
-    gid_t gid;
-    struct timespec atime, mtime, ctime;
+    FfTimestamp atime, mtime, ctime;
 
-    const FfPolicy *policy;
-
-    /* NULL for a FIFO. */
-    FfDirectory *directory;
-
-    /* The rest is about FIFOs only. */
-    FfReference reference;
-    FfUse use;
+    /* From here on up to `deadline`, monotonic microseconds and about FIFOs only. */
     gint64 created;
     /* When it was last known to be in use; meaningful once `use` says that it was. */
     gint64 last_used;
@@ -88,33 +83,60 @@ struct FfNode {
     gint64 reference_since;
     /* When the kernel was last asked whether somebody holds it; 0 for never. */
     gint64 probed;
-    /* Opened and closed so fast just now that its reports would cost more than they tell. */
-    gboolean busy;
-    /* It has been in use since people were told last that it is idle. */
-    gboolean used_since_idle;
-    /* It was held when its name was cached again; when that ended may not have been reported. */
-    gboolean doubted;
-    /* It is to be probed as soon as may be, due or not. */
-    gboolean probe_wanted;
-    /* Somebody wants it to go as soon as nobody holds it; a use of it is an answer to that. */
-    gboolean reap_wanted;
-    /* Its name may be cached for longer than its policy allows now, until a probe was undisturbed. */
-    gboolean must_be_dropped;
+    FfDeadline deadline;
+
+    const FfPolicy *policy;
+
+    union {
+        /* Of a directory. */
+        FfDirectory *directory;
+        /* Of a FIFO. Neither NULL nor alive: the creator is gone. NULL: it was never known. */
+        FfProcess *creator;
+    };
+    FfNode *creator_next, *creator_previous;
+
+    /* NUL-terminated; any bytes but '/'. ff_node_name() knows which of the two it is. */
+    union {
+        char inline_name[FF_NODE_INLINE_NAME];
+        char *long_name;
+    };
+    uid_t uid;
+    gid_t gid;
+    FfTally tally;
     /*
      * Grows with every LOOKUP and every change of name, either of which makes a probe under way
      * meaningless.
      */
     guint lookup_serial;
-    FfDeadline deadline;
-    FfTally tally;
-    /* Neither NULL nor alive: the creator is gone. NULL: it was never known. */
-    FfProcess *creator;
-    FfNode *creator_next, *creator_previous;
+    /* Type and permission bits. */
+    guint16 mode;
+    guint16 has_long_name : 1;
+
+    /* The rest is about FIFOs only: FfReference and FfUse. */
+    guint16 reference : 2;
+    guint16 use : 2;
+    /* Opened and closed so fast just now that its reports would cost more than they tell. */
+    guint16 busy : 1;
+    /* It has been in use since people were told last that it is idle. */
+    guint16 used_since_idle : 1;
+    /* It was held when its name was cached again; when that ended may not have been reported. */
+    guint16 doubted : 1;
+    /* It is to be probed as soon as may be, due or not. */
+    guint16 probe_wanted : 1;
+    /* Somebody wants it to go as soon as nobody holds it; a use of it is an answer to that. */
+    guint16 reap_wanted : 1;
+    /* Its name may be cached for longer than its policy allows now, until a probe was undisturbed. */
+    guint16 must_be_dropped : 1;
 };
 
 static inline gboolean ff_node_is_fifo(const FfNode *node)
 {
-    return node->directory == NULL;
+    return S_ISFIFO(node->mode);
+}
+
+static inline const char *ff_node_name(const FfNode *node)
+{
+    return node->has_long_name ? node->long_name : node->inline_name;
 }
 
 /* Has it a name still? */

@@ -57,7 +57,7 @@ void ff_pipes_reader_rewind(FfPipesReader *reader)
 
 static void append_identity(GString *out, const char *prefix, const FfNode *node)
 {
-    g_autofree char *path = g_strconcat(prefix, node->name, NULL);
+    g_autofree char *path = g_strconcat(prefix, ff_node_name(node), NULL);
 
     g_string_append_c(out, '{');
     ff_json_append_path(out, "path", path);
@@ -158,10 +158,11 @@ static void fill_from(FfPipesReader *reader, FfNode *directory, const Times *tim
                       gsize enough)
 {
     Place *place = &g_array_index(reader->places, Place, reader->places->len - 1);
+    guint position = ff_directory_seek(directory->directory, place->cookie);
 
     set_prefix(reader, directory);
     while (out->len < enough) {
-        FfNode *node = ff_directory_after(directory->directory, place->cookie);
+        FfNode *node = ff_directory_next(directory->directory, &position);
 
         if (node == NULL) {
             g_array_set_size(reader->places, reader->places->len - 1);

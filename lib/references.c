@@ -161,23 +161,22 @@ void ff_registry_note_released(FfRegistry *registry, FfNode *node)
     ff_registry_emit_plain(registry, FF_CHANGE_RELEASED, node);
 }
 
+static void note_lost(FfTableLink *link, gpointer data)
+{
+    FfNode *node = ff_node_of_id_link(link);
+    FfRegistry *registry = data;
+
+    if (!ff_node_is_fifo(node) || !ff_node_is_linked(node) || node->reference == FF_REFERENCE_NONE)
+        return;
+    note_use(registry, node, FF_USE_OPENED);
+    node->used_since_idle = TRUE;
+    ff_registry_emit_plain(registry, FF_CHANGE_CLOSED, node);
+}
+
 void ff_registry_notes_lost(FfRegistry *registry)
 {
-    GHashTableIter iter;
-    gpointer key;
-
     registry->n_notes_lost++;
-    g_hash_table_iter_init(&iter, registry->nodes);
-    while (g_hash_table_iter_next(&iter, &key, NULL)) {
-        FfNode *node = key;
-
-        if (!ff_node_is_fifo(node) || !ff_node_is_linked(node) ||
-            node->reference == FF_REFERENCE_NONE)
-            continue;
-        note_use(registry, node, FF_USE_OPENED);
-        node->used_since_idle = TRUE;
-        ff_registry_emit_plain(registry, FF_CHANGE_CLOSED, node);
-    }
+    ff_table_foreach(&registry->by_id, note_lost, registry);
 }
 
 void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean watched)
@@ -218,7 +217,8 @@ static gboolean is_quiet_cached(const FfNode *node, gint64 since)
 guint64 ff_registry_probe_quiet(FfRegistry *registry, FfNode *directory, guint64 cookie,
                                 guint n_names, gint64 since)
 {
-    FfNode *node = ff_directory_after(directory->directory, cookie);
+    guint position = ff_directory_seek(directory->directory, cookie);
+    FfNode *node = ff_directory_next(directory->directory, &position);
 
     for (; node != NULL && n_names > 0; n_names--) {
         cookie = node->cookie;
@@ -226,7 +226,7 @@ guint64 ff_registry_probe_quiet(FfRegistry *registry, FfNode *directory, guint64
             node->probe_wanted = TRUE;
             ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
         }
-        node = ff_directory_after(directory->directory, cookie);
+        node = ff_directory_next(directory->directory, &position);
     }
     return node == NULL ? 0 : cookie;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "registry.h"
+#include "siphash.h"
 
 struct FfRegistry {
     GMutex lock;
@@ -11,8 +12,11 @@ struct FfRegistry {
     FfRegistryOptions options;
     const FfClock *clock;
 
-    /* Every node, with or without a name: a set, hashed by the id that each starts with. */
-    GHashTable *nodes;
+    /* Every node, with or without a name. */
+    FfTable by_id;
+    /* Every node that has a name, by its directory and the name. */
+    FfTable by_name;
+    FfSipKey name_key;
     FfNode *root;
     /* What turns monotonic times into wall-clock times. */
     gint64 realtime_offset;
@@ -24,6 +28,17 @@ struct FfRegistry {
     FfPolicyPool *policies;
     GArray *listeners;
 };
+
+static inline FfNode *ff_node_of_id_link(FfTableLink *link)
+{
+    return (FfNode *)((char *)link - G_STRUCT_OFFSET(FfNode, by_id));
+}
+
+/* The current time, as a node keeps it. */
+static inline FfTimestamp ff_registry_timestamp(const FfRegistry *registry)
+{
+    return ff_timestamp_pack(ff_registry_realtime(registry));
+}
 
 /* Tell the listeners. */
 void ff_registry_emit(FfRegistry *registry, const FfChange *change);

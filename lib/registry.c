@@ -101,9 +101,64 @@ FfNode *ff_registry_root(const FfRegistry *registry)
     return registry->root;
 }
 
+/* --- the two tables --- */
+
+/* Ids are given one after the other, which is as even as can be. */
+static guint64 hash_id(guint64 id)
+{
+    return id;
+}
+
+static guint64 hash_by_id(const FfTableLink *link, gconstpointer data)
+{
+    return hash_id(ff_node_of_id_link((FfTableLink *)link)->id);
+}
+
+static FfNode *node_of_name_link(FfTableLink *link)
+{
+    return (FfNode *)((char *)link - G_STRUCT_OFFSET(FfNode, by_name));
+}
+
+static guint64 hash_name(const FfRegistry *registry, const FfNode *directory, const char *name)
+{
+    struct {
+        guint64 directory;
+        char name[FF_NAME_MAX];
+    } key;
+    gsize length = strlen(name);
+
+    key.directory = directory->id;
+    memcpy(key.name, name, length);
+    return ff_siphash(&registry->name_key, &key, sizeof key.directory + length);
+}
+
+static guint64 hash_by_name(const FfTableLink *link, gconstpointer data)
+{
+    const FfNode *node = node_of_name_link((FfTableLink *)link);
+
+    return hash_name(data, node->parent, ff_node_name(node));
+}
+
+static FfNode *find_name(const FfRegistry *registry, const FfNode *directory, const char *name)
+{
+    FfTableLink *link = ff_table_first(&registry->by_name, hash_name(registry, directory, name));
+
+    for (; link != NULL; link = link->next) {
+        FfNode *node = node_of_name_link(link);
+
+        if (node->parent == directory && strcmp(ff_node_name(node), name) == 0)
+            return node;
+    }
+    return NULL;
+}
+
 FfNode *ff_registry_find(const FfRegistry *registry, guint64 id)
 {
-    return g_hash_table_lookup(registry->nodes, &id);
+    FfTableLink *link = ff_table_first(&registry->by_id, hash_id(id));
+
+    while (link != NULL && ff_node_of_id_link(link)->id != id)
+        link = link->next;
+    return link == NULL ? NULL : ff_node_of_id_link(link);
 }
 
 guint ff_registry_n_fifos(const FfRegistry *registry)
@@ -123,13 +178,13 @@ static FfNode *new_node(FfRegistry *registry, guint64 id, mode_t mode, const FfP
 
     node->id = id;
     node->mode = mode;
-    node->atime = node->mtime = node->ctime = ff_registry_realtime(registry);
+    node->atime = node->mtime = node->ctime = ff_registry_timestamp(registry);
     node->created = node->reference_since = ff_registry_now(registry);
     node->policy = ff_policy_pool_take(registry->policies, policy);
     node->deadline.at = FF_NEVER;
     if (S_ISDIR(mode))
         node->directory = ff_directory_new();
-    g_hash_table_add(registry->nodes, node);
+    ff_table_insert(&registry->by_id, &node->by_id);
     return node;
 }
 
@@ -168,15 +223,18 @@ static void clear_creator(FfNode *node)
 
 static void node_free(FfNode *node)
 {
-    clear_creator(node);
-    ff_directory_free(node->directory);
-    g_free(node->name);
+    if (ff_node_is_fifo(node))
+        clear_creator(node);
+    else
+        ff_directory_free(node->directory);
+    if (node->has_long_name)
+        g_free(node->long_name);
     g_free(node);
 }
 
 void ff_registry_free_node(FfRegistry *registry, FfNode *node)
 {
-    g_hash_table_remove(registry->nodes, node);
+    ff_table_remove(&registry->by_id, &node->by_id);
     ff_policy_pool_release(registry->policies, node->policy);
     node_free(node);
 }
@@ -188,7 +246,9 @@ FfRegistry *ff_registry_new(const FfRegistryOptions *options, const FfClock *clo
     g_mutex_init(&registry->lock);
     registry->options = *options;
     registry->clock = clock;
-    registry->nodes = g_hash_table_new(g_int64_hash, g_int64_equal);
+    registry->name_key = ff_sip_key_random();
+    ff_table_init(&registry->by_id, hash_by_id, NULL);
+    ff_table_init(&registry->by_name, hash_by_name, registry);
     registry->next_id = FF_FIRST_ID;
     registry->next_cookie = FIRST_COOKIE;
     registry->policies = ff_policy_pool_new();
@@ -200,17 +260,18 @@ FfRegistry *ff_registry_new(const FfRegistryOptions *options, const FfClock *clo
     return registry;
 }
 
+static void free_visited(FfTableLink *link, gpointer data)
+{
+    node_free(ff_node_of_id_link(link));
+}
+
 void ff_registry_free(FfRegistry *registry)
 {
-    GHashTableIter iter;
-    gpointer node;
-
     if (registry == NULL)
         return;
-    g_hash_table_iter_init(&iter, registry->nodes);
-    while (g_hash_table_iter_next(&iter, &node, NULL))
-        node_free(node);
-    g_hash_table_unref(registry->nodes);
+    ff_table_foreach(&registry->by_id, free_visited, NULL);
+    ff_table_clear(&registry->by_id);
+    ff_table_clear(&registry->by_name);
     ff_policy_pool_free(registry->policies);
     g_array_unref(registry->listeners);
     g_mutex_clear(&registry->lock);
@@ -230,7 +291,7 @@ int ff_registry_lookup(const FfRegistry *registry, const FfNode *directory, cons
 
     if (r < 0)
         return r;
-    found = ff_directory_find(directory->directory, name);
+    found = find_name(registry, directory, name);
     if (found == NULL)
         return -ENOENT;
     *node = found;
@@ -239,7 +300,7 @@ int ff_registry_lookup(const FfRegistry *registry, const FfNode *directory, cons
 
 static void touch_directory(FfRegistry *registry, FfNode *directory)
 {
-    directory->mtime = directory->ctime = ff_registry_realtime(registry);
+    directory->mtime = directory->ctime = ff_registry_timestamp(registry);
 }
 
 void ff_registry_count_reference(const FfNode *node, int by)
@@ -258,14 +319,25 @@ void ff_registry_count_reference(const FfNode *node, int by)
     directory->latest_held = MAX(directory->latest_held, node->reference_since);
 }
 
+static void set_name(FfNode *node, const char *name)
+{
+    if (node->has_long_name)
+        g_free(node->long_name);
+    node->has_long_name = strlen(name) >= sizeof node->inline_name;
+    if (node->has_long_name)
+        node->long_name = g_strdup(name);
+    else
+        g_strlcpy(node->inline_name, name, sizeof node->inline_name);
+}
+
 /* Give the node a name; @cookie is that of the name where there was one already, else 0. */
 static void attach(FfRegistry *registry, FfNode *node, FfNode *directory, const char *name,
                    guint64 cookie)
 {
-    g_free(node->name);
-    node->name = g_strdup(name);
+    set_name(node, name);
     node->parent = directory;
     node->cookie = cookie != 0 ? cookie : registry->next_cookie++;
+    ff_table_insert(&registry->by_name, &node->by_name);
     ff_directory_insert(directory->directory, node);
     ff_registry_count_reference(node, 1);
     touch_directory(registry, directory);
@@ -275,6 +347,7 @@ static void attach(FfRegistry *registry, FfNode *node, FfNode *directory, const 
 static void detach(FfRegistry *registry, FfNode *node)
 {
     ff_registry_count_reference(node, -1);
+    ff_table_remove(&registry->by_name, &node->by_name);
     ff_directory_remove(node->parent->directory, node);
     touch_directory(registry, node->parent);
     node->parent = NULL;
@@ -336,12 +409,12 @@ void ff_registry_remove(FfRegistry *registry, FfNode *node, FfReason reason)
         .kind = FF_CHANGE_REMOVED,
         .node = node,
         .old_parent = node->parent,
-        .old_name = node->name,
+        .old_name = ff_node_name(node),
         .reason = reason,
     };
 
     detach(registry, node);
-    node->ctime = ff_registry_realtime(registry);
+    node->ctime = ff_registry_timestamp(registry);
     count_names(registry, node, -1);
     ff_registry_emit(registry, &change);
     if (node->lookups == 0)
@@ -421,7 +494,7 @@ static int check_rename(FfPlace from, FfPlace to, const FfNode *node, const FfNo
 static void emit_renamed(FfRegistry *registry, FfNode *node, FfNode *old_parent,
                          const char *old_name)
 {
-    node->ctime = ff_registry_realtime(registry);
+    node->ctime = ff_registry_timestamp(registry);
     node->lookup_serial++;
     ff_registry_emit(registry, &(FfChange){.kind = FF_CHANGE_RENAMED,
                                            .node = node,
@@ -444,7 +517,7 @@ static void end_busy(FfRegistry *registry, FfNode *node)
 static void move(FfRegistry *registry, FfNode *node, FfPlace to, guint64 cookie)
 {
     FfNode *old_parent = node->parent;
-    g_autofree char *old_name = g_strdup(node->name);
+    g_autofree char *old_name = g_strdup(ff_node_name(node));
 
     end_busy(registry, node);
     detach(registry, node);

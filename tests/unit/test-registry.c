@@ -139,8 +139,8 @@ static void rename_keeps_to_its_flags(void **state)
                      -EINVAL);
     assert_int_equal(rename_as_root(fixture, "a", "b", RENAME_WHITEOUT), -EINVAL);
     assert_int_equal(rename_as_root(fixture, "a", "b", RENAME_EXCHANGE), 0);
-    assert_string_equal(a->name, "b");
-    assert_string_equal(b->name, "a");
+    assert_string_equal(ff_node_name(a), "b");
+    assert_string_equal(ff_node_name(b), "a");
     assert_int_equal(rename_as_root(fixture, "a", "c", RENAME_NOREPLACE), 0);
     assert_int_equal(rename_as_root(fixture, "b", "c", 0), 0);
     assert_int_equal(ff_registry_n_fifos(fixture->registry), 1);
@@ -326,7 +326,7 @@ static void records_alone_rebuild_the_registry(void **state)
         random_change(fixture, random);
     for (FfNode *node = ff_directory_after(fixture->root->directory, 0); node != NULL;
          node = ff_directory_after(fixture->root->directory, node->cookie), n++)
-        assert_true(g_hash_table_lookup(model, node->name) == GSIZE_TO_POINTER(node->id));
+        assert_true(g_hash_table_lookup(model, ff_node_name(node)) == GSIZE_TO_POINTER(node->id));
     assert_int_equal(g_hash_table_size(model), n);
     assert_int_equal(ff_registry_n_fifos(fixture->registry), n);
 }
@@ -369,8 +369,8 @@ static void name_that_stays_is_listed_once(void **state)
     }
     while ((node = ff_directory_after(fixture->root->directory, cookie)) != NULL) {
         cookie = node->cookie;
-        if (node->name[0] == 's')
-            seen[g_ascii_strtoll(node->name + 1, NULL, 10)]++;
+        if (ff_node_name(node)[0] == 's')
+            seen[g_ascii_strtoll(ff_node_name(node) + 1, NULL, 10)]++;
         for (int i = 0; i < 5; i++)
             random_change(fixture, random);
         /* These stay names, whatever they name. */
