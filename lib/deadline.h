@@ -13,7 +13,8 @@
 
 #define FF_NEVER G_MAXINT64
 
-typedef struct {
+/* Packed, as 4 bytes in each of a million are worth having. */
+typedef struct __attribute__((packed, aligned(4))) {
     /* Monotonic microseconds; read only. */
     gint64 at;
     /* Place in the heap plus one; 0 while it is not queued. */

@@ -29,20 +29,18 @@ static void count_user(FfMetrics *metrics, uid_t uid, int by)
 /* The node as it was counted last goes out, and as it is now comes in, if it has a name. */
 static void recount(FfMetrics *metrics, FfNode *node)
 {
-    FfTally *tally = &node->tally;
-
-    if (tally->counted) {
-        metrics->fifos[tally->state][tally->lifetime]--;
-        count_user(metrics, tally->uid, -1);
+    if (node->tallied) {
+        metrics->fifos[node->tallied_state][node->tallied_lifetime]--;
+        count_user(metrics, node->tallied_uid, -1);
     }
-    tally->counted = ff_node_is_linked(node);
-    if (!tally->counted)
+    node->tallied = ff_node_is_linked(node);
+    if (!node->tallied)
         return;
-    tally->state = ff_node_state(node);
-    tally->lifetime = ff_node_lifetime(node);
-    tally->uid = node->uid;
-    metrics->fifos[tally->state][tally->lifetime]++;
-    count_user(metrics, tally->uid, 1);
+    node->tallied_state = ff_node_state(node);
+    node->tallied_lifetime = ff_node_lifetime(node);
+    node->tallied_uid = node->uid;
+    metrics->fifos[node->tallied_state][node->tallied_lifetime]++;
+    count_user(metrics, node->tallied_uid, 1);
 }
 
 static void count_event(FfMetrics *metrics, const FfChange *change)

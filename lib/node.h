@@ -13,6 +13,7 @@
 #pragma once
 
 #include <glib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "deadline.h"
@@ -43,16 +44,8 @@ typedef enum {
     FF_STATE_CACHED,
 } FfState;
 
-/* How a FIFO was counted last; kept by metrics.c. */
-typedef struct {
-    guint counted : 1;
-    guint state : 3;
-    guint lifetime : 3;
-    uid_t uid;
-} FfTally;
-
 /* Names shorter than this are kept in the node itself. */
-#define FF_NODE_INLINE_NAME 24
+#define FF_NODE_INLINE_NAME 20
 
 /*
  * There may be a million of them, so the order is that which leaves no gaps: 200 bytes, which
@@ -74,8 +67,9 @@ struct FfNode {
     FfTableLink by_id, by_name;
 
     FfTimestamp atime, mtime, ctime;
+    uid_t uid;
 
-    /* From here on up to `deadline`, monotonic microseconds and about FIFOs only. */
+    /* These times are monotonic microseconds, and about FIFOs only. */
     gint64 created;
     /* When it was last known to be in use; meaningful once `use` says that it was. */
     gint64 last_used;
@@ -83,7 +77,6 @@ struct FfNode {
     gint64 reference_since;
     /* When the kernel was last asked whether somebody holds it; 0 for never. */
     gint64 probed;
-    FfDeadline deadline;
 
     const FfPolicy *policy;
 
@@ -95,19 +88,21 @@ struct FfNode {
     };
     FfNode *creator_next, *creator_previous;
 
-    /* NUL-terminated; any bytes but '/'. ff_node_name() knows which of the two it is. */
-    union {
-        char inline_name[FF_NODE_INLINE_NAME];
-        char *long_name;
-    };
-    uid_t uid;
+    FfDeadline deadline;
+
+    /* NUL-terminated; any bytes but '/'. Or the address of a long one: see ff_node_name(). */
+    char inline_name[FF_NODE_INLINE_NAME];
     gid_t gid;
-    FfTally tally;
+    /* How a FIFO was counted last; kept by metrics.c. */
+    uid_t tallied_uid;
+    guint tallied : 1;
+    guint tallied_state : 3;
+    guint tallied_lifetime : 3;
     /*
      * Grows with every LOOKUP and every change of name, either of which makes a probe under way
      * meaningless.
      */
-    guint lookup_serial;
+    guint lookup_serial : 24;
     /* Type and permission bits. */
     guint16 mode;
     guint16 has_long_name : 1;
@@ -136,7 +131,12 @@ static inline gboolean ff_node_is_fifo(const FfNode *node)
 
 static inline const char *ff_node_name(const FfNode *node)
 {
-    return node->has_long_name ? node->long_name : node->inline_name;
+    const char *long_name;
+
+    if (!node->has_long_name)
+        return node->inline_name;
+    memcpy(&long_name, node->inline_name, sizeof long_name);
+    return long_name;
 }
 
 /* Has it a name still? */

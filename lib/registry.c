@@ -221,14 +221,20 @@ static void clear_creator(FfNode *node)
     g_clear_pointer(&node->creator, ff_process_unref);
 }
 
+static void clear_name(FfNode *node)
+{
+    if (node->has_long_name)
+        g_free((char *)ff_node_name(node));
+    node->has_long_name = FALSE;
+}
+
 static void node_free(FfNode *node)
 {
     if (ff_node_is_fifo(node))
         clear_creator(node);
     else
         ff_directory_free(node->directory);
-    if (node->has_long_name)
-        g_free(node->long_name);
+    clear_name(node);
     g_free(node);
 }
 
@@ -321,13 +327,15 @@ void ff_registry_count_reference(const FfNode *node, int by)
 
 static void set_name(FfNode *node, const char *name)
 {
-    if (node->has_long_name)
-        g_free(node->long_name);
+    clear_name(node);
     node->has_long_name = strlen(name) >= sizeof node->inline_name;
-    if (node->has_long_name)
-        node->long_name = g_strdup(name);
-    else
+    if (node->has_long_name) {
+        char *long_name = g_strdup(name);
+
+        memcpy(node->inline_name, &long_name, sizeof long_name);
+    } else {
         g_strlcpy(node->inline_name, name, sizeof node->inline_name);
+    }
 }
 
 /* Give the node a name; @cookie is that of the name where there was one already, else 0. */

@@ -3,7 +3,6 @@
 
 #include "siphash.h"
 #include "table.h"
-#include "timestamp.h"
 
 #define N_THINGS 5000
 
@@ -106,34 +105,12 @@ static void siphash_is_that_of_its_authors(void **state)
     assert_int_equal(ff_siphash(&key, "", 0), G_GUINT64_CONSTANT(0xabac0158050fc4dc));
 }
 
-static void timestamps_keep_what_ext4_keeps(void **state)
-{
-    static const struct timespec kept[] = {{0, 0},
-                                           {0, 999999999},
-                                           {-1, 1},
-                                           {1795449600, 123456789},
-                                           {FF_TIMESTAMP_FIRST, 0},
-                                           {FF_TIMESTAMP_LAST, 999999999}};
-    struct timespec time;
-
-    for (guint i = 0; i < G_N_ELEMENTS(kept); i++) {
-        time = ff_timestamp_unpack(ff_timestamp_pack(kept[i]));
-        assert_int_equal(time.tv_sec, kept[i].tv_sec);
-        assert_int_equal(time.tv_nsec, kept[i].tv_nsec);
-    }
-    time = ff_timestamp_unpack(ff_timestamp_pack((struct timespec){G_MAXINT64, 5}));
-    assert_true(time.tv_sec == FF_TIMESTAMP_LAST && time.tv_nsec == 0);
-    time = ff_timestamp_unpack(ff_timestamp_pack((struct timespec){G_MININT64, 5}));
-    assert_true(time.tv_sec == FF_TIMESTAMP_FIRST && time.tv_nsec == 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(things_are_found_while_it_grows_and_shrinks),
         cmocka_unit_test(any_order_of_inserts_and_removals_will_do),
         cmocka_unit_test(siphash_is_that_of_its_authors),
-        cmocka_unit_test(timestamps_keep_what_ext4_keeps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
