@@ -4,7 +4,7 @@
  *
  * A list of a million FIFOs is written as it is read, a line at a time, by the thread that also
  * answers the kernel; a tree of JsonNodes for each line would cost more than everything else. What
- * is needed is four small functions.
+ * is needed is a few small functions.
  */
 #pragma once
 
@@ -22,6 +22,8 @@ void ff_json_append_base64(GString *out, const char *bytes);
 
 /* "KEY":"PATH", and "KEY_b64" besides where the bytes of the path are not UTF-8. */
 void ff_json_append_path(GString *out, const char *key, const char *path);
+
+void ff_json_append_unsigned(GString *out, guint64 number);
 
 /* Microseconds as a number of seconds, to the microsecond. */
 void ff_json_append_seconds(GString *out, gint64 usec);

@@ -55,15 +55,27 @@ void ff_pipes_reader_rewind(FfPipesReader *reader)
     g_array_append_val(reader->places, root);
 }
 
+/* As chmod(1) writes a mode: four digits. */
+static void append_octal(GString *out, guint mode)
+{
+    for (int shift = 9; shift >= 0; shift -= 3)
+        g_string_append_c(out, (char)('0' + (mode >> shift & 7)));
+}
+
 static void append_identity(GString *out, const char *prefix, const FfNode *node)
 {
     g_autofree char *path = g_strconcat(prefix, ff_node_name(node), NULL);
 
     g_string_append_c(out, '{');
     ff_json_append_path(out, "path", path);
-    g_string_append_printf(out,
-                           ",\"id\":%" G_GUINT64_FORMAT ",\"mode\":\"%04o\",\"uid\":%u,\"gid\":%u",
-                           node->id, node->mode & FF_MODE_BITS, node->uid, node->gid);
+    g_string_append(out, ",\"id\":");
+    ff_json_append_unsigned(out, node->id);
+    g_string_append(out, ",\"mode\":\"");
+    append_octal(out, node->mode & FF_MODE_BITS);
+    g_string_append(out, "\",\"uid\":");
+    ff_json_append_unsigned(out, node->uid);
+    g_string_append(out, ",\"gid\":");
+    ff_json_append_unsigned(out, node->gid);
 }
 
 static void append_creator(GString *out, const FfProcess *creator)
@@ -73,7 +85,9 @@ static void append_creator(GString *out, const FfProcess *creator)
         g_string_append(out, "null");
         return;
     }
-    g_string_append_printf(out, "{\"pid\":%d,\"comm\":", creator->pid);
+    g_string_append(out, "{\"pid\":");
+    ff_json_append_unsigned(out, (guint64)creator->pid);
+    g_string_append(out, ",\"comm\":");
     ff_json_append_string(out, creator->comm);
     g_string_append(out, creator->alive ? ",\"alive\":true}" : ",\"alive\":false}");
 }
@@ -83,8 +97,9 @@ static void append_state(GString *out, const FfNode *node, const Times *times)
     gboolean used = node->use != FF_USE_NEVER || node->reference == FF_REFERENCE_HELD;
     gint64 last_used = node->reference == FF_REFERENCE_HELD ? times->now : node->last_used;
 
-    g_string_append_printf(out, ",\"state\":\"%s\",\"used\":%s,\"created\":",
-                           ff_state_name(ff_node_state(node)), used ? "true" : "false");
+    g_string_append(out, ",\"state\":\"");
+    g_string_append(out, ff_state_name(ff_node_state(node)));
+    g_string_append(out, used ? "\",\"used\":true,\"created\":" : "\",\"used\":false,\"created\":");
     ff_json_append_seconds(out, node->created + times->realtime_offset);
     g_string_append(out, ",\"last_used\":");
     ff_json_append_seconds_or_null(out, used ? last_used + times->realtime_offset
@@ -97,8 +112,9 @@ static void append_policy(GString *out, const FfNode *node, const Times *times)
     FfReason reason;
     gint64 due = ff_lifetime_due(&facts, &reason);
 
-    g_string_append_printf(
-        out, ",\"lifetime\":\"%s\",\"linger\":", ff_lifetime_name(facts.policy.lifetime));
+    g_string_append(out, ",\"lifetime\":\"");
+    g_string_append(out, ff_lifetime_name(facts.policy.lifetime));
+    g_string_append(out, "\",\"linger\":");
     ff_json_append_seconds_or_null(out, ff_policy_linger(&facts.policy));
     g_string_append(out, ",\"grace\":");
     ff_json_append_seconds_or_null(out, facts.policy.grace);
