@@ -131,7 +131,7 @@ class Bash(Answers, CompletionTestCase):
 
     def test_tab_at_the_prompt_quotes_what_needs_it(self):
         os.mkfifo(self.mount.path + '/two words')
-        with Terminal(PATH=self.path) as terminal:
+        with Terminal(200, 24, PATH=self.path) as terminal:
             terminal.run('exec bash --norc')
             terminal.run(f'. {BASH_COMPLETION}; . {COMPLETIONS}/fifoctl.bash; PS1="> "; clear')
             terminal.text(f'fifoctl info {self.mount.path}/tw')
