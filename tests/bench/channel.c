@@ -72,8 +72,11 @@ pid_t child_start(void (*work)(gpointer data), gpointer data)
     _exit(0);
 }
 
-void child_await(pid_t pid)
+gboolean child_await(pid_t pid)
 {
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+    int status = -1;
+
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
+    return status == 0;
 }

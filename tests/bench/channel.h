@@ -27,5 +27,5 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Channel, channel_close)
 /* Run @work in a child process, which ends with it or with us. Return: its id or -errno. */
 pid_t child_start(void (*work)(gpointer data), gpointer data);
 
-/* Wait until it has ended. */
-void child_await(pid_t pid);
+/* Wait until it has ended. Return: whether it has done its work. */
+gboolean child_await(pid_t pid);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "calls.h"
+#include "control.h"
 #include "cycles.h"
 #include "memory.h"
 #include "pingpong.h"
@@ -85,6 +86,8 @@ const Measurement measurements[] = {
      CYCLE(step_mkfifo, step_rename, step_unlink_renamed)},
     {"unlink", "unlink, known name", &nsec, SCOPE_COUNT, cycles_sample,
      CYCLE(step_mkfifo, step_unlink, NULL)},
+    {"list", "reading .fifofs/pipes, per FIFO", &nsec, SCOPE_COUNT, control_list_sample, NULL},
+    {"reap", "removal by the daemon, per FIFO", &nsec, SCOPE_COUNT, control_reap_sample, NULL},
 };
 
 const guint n_measurements = G_N_ELEMENTS(measurements);

@@ -10,10 +10,11 @@ typedef struct {
     guint rounds;
     gint64 sample_time;
     guint64 n_in_memory;
+    guint64 n_reaped;
 } Effort;
 
-static const Effort normal_effort = {7, 30 * G_TIME_SPAN_MILLISECOND, 10000};
-static const Effort quick_effort = {3, 5 * G_TIME_SPAN_MILLISECOND, 2000};
+static const Effort normal_effort = {7, 30 * G_TIME_SPAN_MILLISECOND, 10000, 5000};
+static const Effort quick_effort = {3, 5 * G_TIME_SPAN_MILLISECOND, 2000, 500};
 
 static const guint64 default_counts[] = {1, 1000};
 
@@ -115,6 +116,7 @@ static void take_effort(Settings *settings, const Line *line)
 
     settings->rounds = line->rounds > 0 ? (guint)line->rounds : effort->rounds;
     settings->sample_time = effort->sample_time;
+    settings->n_reaped = effort->n_reaped;
     settings->n_in_memory = MAX(effort->n_in_memory, largest);
 }
 

@@ -21,6 +21,8 @@ typedef struct {
     gint64 sample_time;
     /* How many FIFOs the memory of one is told from. */
     guint64 n_in_memory;
+    /* FIFOs that go at once, for the measurement of that. */
+    guint64 n_reaped;
 } Settings;
 
 /**
