@@ -22,6 +22,7 @@
 
 #include "creator.h"
 #include "metrics.h"
+#include "capacity.h"
 #include "openers.h"
 #include "options.h"
 #include "reaper.h"
@@ -39,6 +40,7 @@ typedef struct {
     FfWatch *watch;
     FfReaper *reaper;
     FfOpeners *openers;
+    FfCapacities *capacities;
     FfStreams *streams;
     FfMetrics *metrics;
     /* Of the request thread alone. */

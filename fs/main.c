@@ -115,6 +115,7 @@ static gboolean build(Life *life, GError **error)
         return system_failure(error, "an inotify instance");
     daemon->reaper = ff_reaper_new(daemon->registry, daemon->watch, NULL);
     daemon->openers = ff_openers_new(daemon->registry, options->mountpoint, NULL);
+    daemon->capacities = ff_capacities_new(daemon->registry, options->mountpoint);
     daemon->metrics = ff_metrics_new(daemon->registry);
     daemon->requests = ff_requests_new();
     daemon->streams = ff_streams_new(daemon->registry, NULL);
@@ -162,6 +163,7 @@ static void take_apart(Life *life)
     ff_watch_free(life->daemon.watch);
     ff_session_free(life->session);
     ff_openers_free(life->daemon.openers);
+    ff_capacities_free(life->daemon.capacities);
     ff_creators_free(life->daemon.creators);
     ff_reaper_free(life->daemon.reaper);
     ff_metrics_free(life->daemon.metrics);

@@ -210,6 +210,7 @@ static int look_up(NameRequest *request, FfDaemon *daemon, struct fuse_entry_par
         return KEPT_BACK;
     ff_retries_found(daemon->retries, fuse_req_ctx(request->req)->pid, node);
     ff_openers_note(daemon->openers, node, fuse_req_ctx(request->req)->pid);
+    ff_capacities_note(daemon->capacities, node, fuse_req_ctx(request->req)->pid);
     ff_ops_fill_entry(daemon, node, entry);
     return 0;
 }

@@ -187,6 +187,8 @@ static const Option table[] = {
     {"max-age", "TIME", "the greatest age of any FIFO (infinity)", take_policy, show_policy},
     {"open-timeout", "TIME", "how long a process may wait in open() (infinity)", take_policy,
      show_policy},
+    {"capacity", "SIZE", "bytes that a FIFO is to hold, as 1M (what the kernel gives)", take_policy,
+     show_policy},
     {FF_OPTION_CONFIG, "FILE", "take options and declared FIFOs from it: fifofs.conf(5)",
      take_config, show_config},
     {"ro", NULL, NULL, pass_on, show_passed_on},
@@ -237,6 +239,7 @@ static const char *describe_value(const char *value_name)
         {"USER", "the name or number of a user"},
         {"GROUP", "the name or number of a group"},
         {"TIME", "a time such as 500ms, 30s, 15min or infinity"},
+        {"SIZE", "a size such as 65536, 64K, 1M or default"},
         {"WHEN", "auto, use, process, session or keep"},
     };
 
@@ -326,7 +329,8 @@ gboolean ff_options_settle(FfOptions *options, GError **error)
 
 char *ff_options_describe(void)
 {
-    GString *text = g_string_new("Mount options (-o NAME[=VALUE],...), defaults in brackets:\n");
+    GString *text = g_string_new(
+        "Mount options (-o NAME[=VALUE],...; also ro, noexec, noatime), with defaults:\n");
 
     for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
         g_autofree char *left = NULL;
@@ -338,8 +342,6 @@ char *ff_options_describe(void)
                    : g_strconcat(table[i].name, "=", table[i].value_name, NULL);
         g_string_append_printf(text, "  %-18s %s\n", left, table[i].help);
     }
-    g_string_append(text, "Also ro, noexec and noatime. TIME is 500ms, 30s, 15min, 2h, 7d or "
-                          "infinity.\n");
     return g_string_free(text, FALSE);
 }
 

@@ -4,6 +4,7 @@
 #include "directory.h"
 #include "duration.h"
 #include "json.h"
+#include "size.h"
 
 typedef struct {
     guint64 directory;
@@ -122,6 +123,11 @@ static void append_policy(GString *out, const FfNode *node, const Times *times)
     ff_json_append_seconds_or_null(out, facts.policy.max_age);
     g_string_append(out, ",\"open_timeout\":");
     ff_json_append_seconds_or_null(out, facts.policy.open_timeout);
+    g_string_append(out, ",\"capacity\":");
+    if (facts.policy.capacity == FF_SIZE_DEFAULT)
+        g_string_append(out, "null");
+    else
+        ff_json_append_unsigned(out, (guint64)facts.policy.capacity);
     g_string_append(out, ",\"expires\":");
     if (due != FF_NEVER)
         due = MAX(due, times->now) + times->realtime_offset;

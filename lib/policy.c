@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "duration.h"
+#include "size.h"
 
 #define DEFAULT_LINGER (30 * FF_SECOND)
 #define DEFAULT_GRACE  (15 * FF_MINUTE)
@@ -15,6 +16,7 @@ const FfPolicy ff_policy_default = {
     .grace = DEFAULT_GRACE,
     .max_age = FF_DURATION_INFINITY,
     .open_timeout = FF_DURATION_INFINITY,
+    .capacity = FF_SIZE_DEFAULT,
 };
 
 static const char *const lifetime_names[] = {
@@ -23,8 +25,23 @@ static const char *const lifetime_names[] = {
     [FF_LIFETIME_KEEP] = "keep",
 };
 
-const char *const ff_policy_keys[] = {"lifetime", "linger",       "grace",
-                                      "max-age",  "open-timeout", NULL};
+const char *const ff_policy_keys[] = {"lifetime",     "linger",   "grace", "max-age",
+                                      "open-timeout", "capacity", NULL};
+
+/* Every key but "lifetime", which is a word. */
+static const struct {
+    const char *name;
+    gsize offset;
+    int (*parse)(const char *text, gint64 *number);
+    char *(*format)(gint64 number);
+} numbers[] = {
+    {"linger", G_STRUCT_OFFSET(FfPolicy, linger), ff_duration_parse, ff_duration_format},
+    {"grace", G_STRUCT_OFFSET(FfPolicy, grace), ff_duration_parse, ff_duration_format},
+    {"max-age", G_STRUCT_OFFSET(FfPolicy, max_age), ff_duration_parse, ff_duration_format},
+    {"open-timeout", G_STRUCT_OFFSET(FfPolicy, open_timeout), ff_duration_parse,
+     ff_duration_format},
+    {"capacity", G_STRUCT_OFFSET(FfPolicy, capacity), ff_size_parse, ff_size_format},
+};
 
 const char *ff_lifetime_name(FfLifetime lifetime)
 {
@@ -49,18 +66,19 @@ static int parse_lifetime(const char *value, FfLifetime *lifetime)
     return -EINVAL;
 }
 
-/* The duration behind a key; NULL for "lifetime", which is none, and for what is no key. */
-static gint64 *duration_of(FfPolicy *policy, const char *key)
+/* G_N_ELEMENTS(numbers) for "lifetime", and for what is no key. */
+static guint number_index(const char *key)
 {
-    if (strcmp(key, "linger") == 0)
-        return &policy->linger;
-    if (strcmp(key, "grace") == 0)
-        return &policy->grace;
-    if (strcmp(key, "max-age") == 0)
-        return &policy->max_age;
-    if (strcmp(key, "open-timeout") == 0)
-        return &policy->open_timeout;
-    return NULL;
+    guint i = 0;
+
+    while (i < G_N_ELEMENTS(numbers) && strcmp(numbers[i].name, key) != 0)
+        i++;
+    return i;
+}
+
+static gint64 *number_of(FfPolicy *policy, guint index)
+{
+    return &G_STRUCT_MEMBER(gint64, policy, numbers[index].offset);
 }
 
 gboolean ff_policy_has_key(const char *key)
@@ -70,10 +88,10 @@ gboolean ff_policy_has_key(const char *key)
 
 int ff_policy_set(FfPolicy *policy, const char *key, const char *value)
 {
-    gint64 *duration = duration_of(policy, key);
+    guint i = number_index(key);
 
-    if (duration != NULL)
-        return ff_duration_parse(value, duration);
+    if (i < G_N_ELEMENTS(numbers))
+        return numbers[i].parse(value, number_of(policy, i));
     if (strcmp(key, "lifetime") == 0)
         return parse_lifetime(value, &policy->lifetime);
     return -ENODATA;
@@ -82,11 +100,10 @@ int ff_policy_set(FfPolicy *policy, const char *key, const char *value)
 int ff_policy_copy_key(FfPolicy *policy, const char *key, const FfPolicy *from)
 {
     FfPolicy source = *from;
-    gint64 *duration = duration_of(policy, key);
-    const gint64 *value = duration_of(&source, key);
+    guint i = number_index(key);
 
-    if (duration != NULL && value != NULL)
-        *duration = *value;
+    if (i < G_N_ELEMENTS(numbers))
+        *number_of(policy, i) = *number_of(&source, i);
     else if (strcmp(key, "lifetime") == 0)
         policy->lifetime = source.lifetime;
     else
@@ -97,19 +114,20 @@ int ff_policy_copy_key(FfPolicy *policy, const char *key, const FfPolicy *from)
 gboolean ff_policy_equal_in(const FfPolicy *a, const FfPolicy *b, const char *key)
 {
     FfPolicy x = *a, y = *b;
-    const gint64 *duration = duration_of(&x, key);
+    guint i = number_index(key);
 
-    return duration != NULL ? *duration == *duration_of(&y, key) : x.lifetime == y.lifetime;
+    return i < G_N_ELEMENTS(numbers) ? *number_of(&x, i) == *number_of(&y, i)
+                                     : x.lifetime == y.lifetime;
 }
 
 char *ff_policy_get(const FfPolicy *policy, const char *key)
 {
     FfPolicy effective = *policy;
-    gint64 *duration = duration_of(&effective, key);
+    guint i = number_index(key);
 
     effective.linger = ff_policy_linger(policy);
-    if (duration != NULL)
-        return ff_duration_format(*duration);
+    if (i < G_N_ELEMENTS(numbers))
+        return numbers[i].format(*number_of(&effective, i));
     if (strcmp(key, "lifetime") == 0)
         return g_strdup(ff_lifetime_name(policy->lifetime));
     return NULL;
@@ -127,19 +145,20 @@ struct FfPolicyPool {
 
 static guint policy_hash(gconstpointer data)
 {
-    const FfPolicy *policy = data;
+    FfPolicy policy = *(const FfPolicy *)data;
+    guint hash = (guint)policy.lifetime;
 
-    return (guint)policy->lifetime + g_int64_hash(&policy->linger) * 3 +
-           g_int64_hash(&policy->grace) * 5 + g_int64_hash(&policy->max_age) * 7 +
-           g_int64_hash(&policy->open_timeout) * 11;
+    for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
+        hash = hash * 31 + g_int64_hash(number_of(&policy, i));
+    return hash;
 }
 
 static gboolean policy_equal(gconstpointer a, gconstpointer b)
 {
-    const FfPolicy *x = a, *y = b;
-
-    return x->lifetime == y->lifetime && x->linger == y->linger && x->grace == y->grace &&
-           x->max_age == y->max_age && x->open_timeout == y->open_timeout;
+    for (const char *const *key = ff_policy_keys; *key != NULL; key++)
+        if (!ff_policy_equal_in(a, b, *key))
+            return FALSE;
+    return TRUE;
 }
 
 FfPolicyPool *ff_policy_pool_new(void)

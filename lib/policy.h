@@ -18,7 +18,7 @@ typedef enum {
     FF_LIFETIME_KEEP,
 } FfLifetime;
 
-/* All durations are microseconds; FF_DURATION_INFINITY is "never". */
+/* Durations are microseconds; FF_DURATION_INFINITY is "never". */
 typedef struct {
     FfLifetime lifetime;
     /* FF_LINGER_UNSET until somebody chooses: then `auto` has its default and `use` has none. */
@@ -27,6 +27,8 @@ typedef struct {
     gint64 max_age;
     /* How long a process may wait in open(). */
     gint64 open_timeout;
+    /* Bytes that the pipe is to hold; FF_SIZE_DEFAULT leaves that to the kernel. */
+    gint64 capacity;
 } FfPolicy;
 
 #define FF_LINGER_UNSET (-1)
@@ -45,7 +47,7 @@ const char *ff_lifetime_name(FfLifetime lifetime);
 
 /*
  * The keys in the order in which they are listed, NULL-terminated: "lifetime", "linger", "grace",
- * "max-age", "open-timeout".
+ * "max-age", "open-timeout", "capacity".
  */
 extern const char *const ff_policy_keys[];
 

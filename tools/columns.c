@@ -103,6 +103,11 @@ static void get_capacity(const Fifo *fifo, gint64 now, Value *value)
     set_number_unless_unknown(value, fifo->capacity_bytes);
 }
 
+static void get_asked(const Fifo *fifo, gint64 now, Value *value)
+{
+    set_number_unless_unknown(value, fifo->asked_bytes);
+}
+
 static void get_age(const Fifo *fifo, gint64 now, Value *value)
 {
     if (fifo->created != FIFO_UNKNOWN)
@@ -204,6 +209,8 @@ static const Column columns[] = {
      "bytes written and not yet read"},
     {"CAPACITY", "Capacity", &value_format_size, BUFFERS, FALSE, get_capacity,
      "bytes that it can hold"},
+    {"ASKED", "Capacity asked for", &value_format_size, 0, FALSE, get_asked,
+     "bytes that it is to hold, where that was said"},
     {"AGE", "Age", &value_format_age, 0, TRUE, get_age, "time since it was created"},
     {"IDLE", "Idle", &value_format_age, SCAN, TRUE, get_idle, "time since it was last in use"},
     {"CREATED", "Created", &value_format_moment, 0, FALSE, get_created, "when it was created"},

@@ -17,6 +17,7 @@ Fifo *fifo_new(void)
     fifo->holders = g_ptr_array_new_with_free_func((GDestroyNotify)holder_free);
     fifo->queued_bytes = FIFO_UNKNOWN;
     fifo->capacity_bytes = FIFO_UNKNOWN;
+    fifo->asked_bytes = FIFO_UNKNOWN;
     return fifo;
 }
 

@@ -67,6 +67,8 @@ typedef struct {
     FifoScan scan;
     GPtrArray *holders;
     gint64 queued_bytes, capacity_bytes;
+    /* The capacity that its policy asks for; FIFO_UNKNOWN for none. */
+    gint64 asked_bytes;
 } Fifo;
 
 Fifo *fifo_new(void);

@@ -34,7 +34,7 @@ typedef struct {
 
 typedef struct {
     /* One per attribute, and the mode, as the user wrote them; NULL where he did not. */
-    char *lifetime, *linger, *grace, *max_age, *open_timeout, *mode;
+    char *lifetime, *linger, *grace, *max_age, *open_timeout, *capacity, *mode;
     char **paths;
 } Options;
 
@@ -45,6 +45,7 @@ static void options_clear(Options *options)
     g_free(options->grace);
     g_free(options->max_age);
     g_free(options->open_timeout);
+    g_free(options->capacity);
     g_free(options->mode);
     g_strfreev(options->paths);
 }
@@ -185,7 +186,8 @@ static gboolean complete(const Options *options, Recipe *recipe)
            add_attribute(recipe->attributes, "linger", options->linger) &&
            add_attribute(recipe->attributes, "grace", options->grace) &&
            add_attribute(recipe->attributes, "max-age", options->max_age) &&
-           add_attribute(recipe->attributes, "open-timeout", options->open_timeout);
+           add_attribute(recipe->attributes, "open-timeout", options->open_timeout) &&
+           add_attribute(recipe->attributes, "capacity", options->capacity);
 }
 
 ExitStatus command_new(int argc, char **argv)
@@ -204,6 +206,8 @@ ExitStatus command_new(int argc, char **argv)
          "DURATION"},
         {"open-timeout", 0, 0, G_OPTION_ARG_STRING, &options.open_timeout,
          "How long a process may wait in open()", "DURATION"},
+        {"capacity", 'c', 0, G_OPTION_ARG_STRING, &options.capacity, "Bytes that it is to hold: 1M",
+         "SIZE"},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.paths, NULL, NULL},
         {NULL},
     };

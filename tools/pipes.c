@@ -80,6 +80,9 @@ static Fifo *fifo_from_object(JsonObject *object)
     fifo->grace = to_usec(object, "grace");
     fifo->max_age = to_usec(object, "max_age");
     fifo->open_timeout = to_usec(object, "open_timeout");
+    fifo->asked_bytes = json_object_get_int_member_with_default(object, "capacity", 0);
+    if (fifo->asked_bytes <= 0)
+        fifo->asked_bytes = FIFO_UNKNOWN;
     return fifo;
 }
 

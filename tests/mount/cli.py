@@ -191,6 +191,7 @@ class Usage(CliTestCase):
             'grace': ['', '15 moons', 'inf', '-15min'],
             'max-age': ['', '1e3', 'infinityy', '0x10'],
             'open-timeout': ['', '-1s', 'never'],
+            'capacity': ['', '0', '-1', '2G', '1MB', 'big'],
         }
         for name, values in bad.items():
             for value in values:

@@ -23,7 +23,7 @@ MEMBERS = {
     'state': str, 'used': bool, 'created': (int, float), 'last_used': (int, float, type(None)),
     'lifetime': str, 'linger': (int, float, type(None)), 'grace': (int, float, type(None)),
     'max_age': (int, float, type(None)),
-    'open_timeout': (int, float, type(None)), 'expires': (int, float, type(None)),
+    'open_timeout': (int, float, type(None)), 'capacity': (int, type(None)), 'expires': (int, float, type(None)),
     'reason': (str, type(None)),
 }
 
@@ -514,7 +514,7 @@ class Config(fifofs_test.TestCase):
                 'floor': '0000', 'dirceiling': '0700', 'rootmode': '0700', 'lifetime': 'auto',
                 'ro': 'false', 'noexec': 'false', 'noatime': 'false',
                 'linger': '30s', 'grace': '15min', 'max-age': 'infinity',
-                'open-timeout': 'infinity'})
+                'open-timeout': 'infinity', 'capacity': 'default'})
 
     def test_defaults_of_a_shared_mount_are_told_to_everybody(self):
         with Mount('allow_other') as mount:
@@ -532,7 +532,7 @@ class Config(fifofs_test.TestCase):
                 'rootmode': '1755', 'uid': '65534', 'gid': '61002', 'lifetime': 'use',
                 'ro': 'false', 'noexec': 'true', 'noatime': 'false',
                 'linger': '1500ms', 'grace': '1h', 'max-age': '36h',
-                'open-timeout': '3s'})
+                'open-timeout': '3s', 'capacity': 'default'})
 
     def test_what_is_told_can_be_given_again(self):
         options = 'allow_other,ceiling=0640,floor=0400,uid=61001,lifetime=session,grace=90s'

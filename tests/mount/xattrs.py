@@ -10,9 +10,9 @@ import fifofs_test
 from fifofs_test import (
     USER_A, USER_B, Mount, as_user, attempt, libc_call, on_both, on_fifofs, wait_until)
 
-KEYS = ('lifetime', 'linger', 'grace', 'max-age', 'open-timeout')
+KEYS = ('lifetime', 'linger', 'grace', 'max-age', 'open-timeout', 'capacity')
 DEFAULTS = {'lifetime': 'auto', 'linger': '30s', 'grace': '15min', 'max-age': 'infinity',
-            'open-timeout': 'infinity'}
+            'open-timeout': 'infinity', 'capacity': 'default'}
 
 
 def get(path, key):
@@ -70,6 +70,15 @@ class Values(fifofs_test.TestCase):
                     self.assertEqual(get(directory + '/fifo', key), shown)
 
     @on_fifofs()
+    def test_sizes_are_read_back_in_one_form(self, directory):
+        os.mkfifo(directory + '/fifo')
+        for given, shown in {'65536': '64K', '64K': '64K', '64KiB': '64K', '1M': '1M', '1024K': '1M',
+                             '1048577': '1048577', '1G': '1G', '1': '1',
+                             'default': 'default'}.items():
+            put(directory + '/fifo', 'capacity', given)
+            self.assertEqual(get(directory + '/fifo', 'capacity'), shown)
+
+    @on_fifofs()
     def test_bad_value_is_einval_and_changes_nothing(self, directory):
         os.mkfifo(directory + '/fifo')
         os.mkdir(directory + '/sub')
@@ -81,6 +90,8 @@ class Values(fifofs_test.TestCase):
                        '9223372036854775807', '1s,2s', '1;', '\n', '1' * 5000],
         }
         bad['grace'] = bad['max-age'] = bad['open-timeout'] = bad['linger']
+        bad['capacity'] = ['', '0', '-1', '1T', '2G', '1.5M', 'M', '1 M', '1KB', '0x10', 'Default',
+                           '64k', '1M ', '9' * 30, 'default\0', b'\xff']
         for path in (directory + '/fifo', directory + '/sub', directory):
             for key, values in bad.items():
                 for value in values:
@@ -93,7 +104,7 @@ class Values(fifofs_test.TestCase):
         os.mkfifo(directory + '/fifo')
         os.mkdir(directory + '/sub')
         for path in (directory + '/fifo', directory + '/sub', directory):
-            for key in ('nonsense', '', 'Lifetime', 'lifetime2', 'max_age', 'capacity', 'hold',
+            for key in ('nonsense', '', 'Lifetime', 'lifetime2', 'max_age', 'Capacity', 'hold',
                         'lifetime.x', 'x' * 200):
                 with self.subTest(path=path, key=key):
                     self.assertEqual(attempt(get, path, key), 'ENODATA')
@@ -128,10 +139,10 @@ class Values(fifofs_test.TestCase):
         self.assertIsNone(attempt(remove, end, 'lifetime'))
 
     def test_mount_options_are_the_values_of_the_root(self):
-        with Mount('lifetime=use,grace=2h,max-age=3d,open-timeout=4s') as mount:
+        with Mount('lifetime=use,grace=2h,max-age=3d,open-timeout=4s,capacity=1M') as mount:
             os.mkfifo(mount.path + '/fifo')
             expected = {'lifetime': 'use', 'linger': '0s', 'grace': '2h', 'max-age': '3d',
-                        'open-timeout': '4s'}
+                        'open-timeout': '4s', 'capacity': '1M'}
             self.assertEqual(policy(mount.path), expected)
             self.assertEqual(policy(mount.path + '/fifo'), expected)
 
@@ -283,7 +294,7 @@ class Inheritance(fifofs_test.TestCase):
     @on_fifofs()
     def test_new_fifos_and_directories_have_the_values_of_their_directory(self, directory):
         wanted = {'lifetime': 'session', 'linger': '7s', 'grace': '9min', 'max-age': '3d',
-                  'open-timeout': '8s'}
+                  'open-timeout': '8s', 'capacity': '128K'}
         os.mkdir(directory + '/sub')
         for key, value in wanted.items():
             put(directory + '/sub', key, value)

@@ -45,7 +45,7 @@ _fifoctl_paths() {
 }
 
 _fifoctl_attributes() {
-  local names="lifetime= linger= grace= max-age= open-timeout="
+  local names="lifetime= linger= grace= max-age= open-timeout= capacity="
   case $cur in
     lifetime=*)
       mapfile -t COMPREPLY < <(compgen -P lifetime= -W "auto use process session keep" -- "${cur#*=}")
@@ -75,7 +75,7 @@ _fifoctl_value() {
       words="auto use session keep"
       ;;
     get:-a | get:--attribute)
-      words="lifetime linger grace max-age open-timeout state"
+      words="lifetime linger grace max-age open-timeout capacity state"
       ;;
     graph:-f | graph:--format)
       words="dot mermaid"

@@ -40,7 +40,7 @@ function __fifoctl_paths
 end
 
 function __fifoctl_attributes
-    printf '%s\n' lifetime=auto lifetime=use lifetime=process lifetime=session lifetime=keep linger= grace= max-age= open-timeout=
+    printf '%s\n' lifetime=auto lifetime=use lifetime=process lifetime=session lifetime=keep linger= grace= max-age= open-timeout= capacity=
 end
 
 complete -c fifoctl -f
@@ -52,6 +52,6 @@ complete -c fifoctl -n '__fifoctl_is ls' -s o -l output -x -a '(__fifoctl_column
 complete -c fifoctl -n '__fifoctl_is watch' -s e -l event -x -a 'created removed renamed attributes policy opened closed idle released missed'
 complete -c fifoctl -n '__fifoctl_is wait' -s f -l for -x -a 'exists reader writer data idle gone'
 complete -c fifoctl -n '__fifoctl_is new' -s l -l lifetime -x -a 'auto use session keep'
-complete -c fifoctl -n '__fifoctl_is get' -s a -l attribute -x -a 'lifetime linger grace max-age open-timeout state'
+complete -c fifoctl -n '__fifoctl_is get' -s a -l attribute -x -a 'lifetime linger grace max-age open-timeout capacity state'
 complete -c fifoctl -n '__fifoctl_is graph' -s f -l format -x -a 'dot mermaid'
 complete -c fifoctl -n '__fifoctl_is graph' -s s -l svg -r -F

@@ -5,7 +5,7 @@
 
 _fifofs_mount_options() {
   fifofs --help 2>/dev/null |
-    awk '/^Mount options/ { on = 1; next } on && /^  [a-z_-]+(=| )/ { print $1 } /^Also/ { exit }' |
+    awk '/^Mount options/ { on = 1; next } on && /^  [a-z_-]+(=| )/ { print $1 }' |
     sed -e 's/=.*/=/' -e 's/,$//'
 }
 

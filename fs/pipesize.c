@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "pipesize.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "autofd.h"
+#include "procfs.h"
+
+typedef struct {
+    const FfFileId *fifo;
+    gint64 capacity;
+    /* The process whose descriptors are being looked at. */
+    pid_t pid;
+    gint64 result;
+} Search;
+
+/* Return: the size that it has then, or -errno. */
+static gint64 resize(int fd, gint64 capacity)
+{
+    int before = fcntl(fd, F_GETPIPE_SZ), size;
+
+    /* An O_PATH descriptor has no pipe. */
+    if (before < 0)
+        return -errno;
+    if (before == capacity)
+        return before;
+    size = fcntl(fd, F_SETPIPE_SZ, (int)capacity);
+    /* The most for an ordinary user, or the pages that he may have in all his pipes (pipe(7)). */
+    while (size < 0 && (errno == EPERM || errno == ENOMEM) && capacity / 2 > before) {
+        capacity /= 2;
+        size = fcntl(fd, F_SETPIPE_SZ, (int)capacity);
+    }
+    return size < 0 ? before : size;
+}
+
+static gint64 borrow_and_resize(const Search *search, int number)
+{
+    g_auto(FfAutoFd) pidfd = (int)syscall(SYS_pidfd_open, search->pid, 0);
+    g_auto(FfAutoFd) fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+    FfFileInfo info;
+
+    if (fd < 0)
+        return -errno;
+    /* Both numbers may mean something else by now. */
+    if (ff_file_look(fd, "", &info) < 0 || !ff_file_id_equal(&info.id, search->fifo))
+        return -ESRCH;
+    return resize(fd, search->capacity);
+}
+
+static gboolean look_at_descriptor(int listfd, int number, gpointer data)
+{
+    Search *search = data;
+    char name[16];
+    FfFileInfo info;
+
+    g_snprintf(name, sizeof name, "%d", number);
+    if (ff_file_look(listfd, name, &info) == 0 && ff_file_id_equal(&info.id, search->fifo))
+        search->result = borrow_and_resize(search, number);
+    return search->result < 0;
+}
+
+/* The process of a thread, or 0. */
+static pid_t process_of(int threadfd)
+{
+    char text[1024];
+    const char *field;
+
+    if (ff_procfs_read(threadfd, "status", text, sizeof text) < 0)
+        return 0;
+    field = strstr(text, "\nTgid:");
+    return field == NULL ? 0 : (pid_t)g_ascii_strtoll(field + strlen("\nTgid:"), NULL, 10);
+}
+
+static gboolean look_at_process(int procfd, int number, gpointer data)
+{
+    Search *search = data;
+    char name[16];
+    g_auto(FfAutoFd) fd = -1;
+
+    g_snprintf(name, sizeof name, "%d", number);
+    fd = openat(procfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return TRUE;
+    search->pid = process_of(fd);
+    if (search->pid > 0)
+        ff_procfs_each_number(fd, "fd", look_at_descriptor, search);
+    return search->result < 0;
+}
+
+gint64 ff_pipe_resize(const FfFileId *fifo, const GArray *tids, gint64 capacity)
+{
+    Search search = {.fifo = fifo, .capacity = capacity, .result = -ESRCH};
+    g_auto(FfAutoFd) procfd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (procfd < 0)
+        return -errno;
+    if (tids == NULL)
+        ff_procfs_each_number(procfd, ".", look_at_process, &search);
+    for (guint i = 0; tids != NULL && i < tids->len && search.result < 0; i++)
+        look_at_process(procfd, g_array_index(tids, pid_t, i), &search);
+    return search.result;
+}
