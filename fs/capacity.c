@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "capacity.h"
 
+#include <cap-ng.h>
 #include <fcntl.h>
 
 #include "pipesize.h"
@@ -57,7 +58,8 @@ static void on_change(const FfChange *change, gpointer data)
     FfCapacities *capacities = data;
     const FfNode *node = change->node;
 
-    if (change->kind == FF_CHANGE_REMOVED)
+    if (change->kind == FF_CHANGE_REMOVED ||
+        (change->kind == FF_CHANGE_REFERENCE && node->reference == FF_REFERENCE_NONE))
         g_hash_table_remove(capacities->tids, &node->id);
     if (change->kind != FF_CHANGE_OPENED || !is_wanted(node) ||
         !g_hash_table_add(capacities->waiting, g_memdup2(&node->id, sizeof node->id)))
@@ -65,7 +67,22 @@ static void on_change(const FfChange *change, gpointer data)
     g_thread_pool_push(capacities->pool, g_memdup2(&node->id, sizeof node->id), NULL);
 }
 
-/* --- the thread of the pool --- */
+/* --- the thread of the pool, which is its own --- */
+
+/*
+ * With these capabilities a pipe may take any amount of memory, whosever it is. Whoever sets the
+ * capacity of his FIFO is to get what he could give it himself (fs/pipe.c is_unprivileged_user()).
+ */
+static gboolean respect_limits(void)
+{
+    capng_get_caps_process();
+    capng_updatev(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_SYS_RESOURCE, CAP_SYS_ADMIN,
+                  -1);
+    if (capng_apply(CAPNG_SELECT_CAPS) == 0)
+        return TRUE;
+    g_warning("cannot give up capabilities, so no FIFO gets its capacity");
+    return FALSE;
+}
 
 /* Return: what is asked for, or FF_SIZE_DEFAULT for nothing. @tids gets the latest threads first. */
 static gint64 take_job(FfCapacities *capacities, guint64 id, GArray *tids)
@@ -89,6 +106,8 @@ static void work(gpointer data, gpointer user_data)
     FfFileInfo root;
     FfFileId fifo;
 
+    if (!respect_limits())
+        return;
     if (capacity == FF_SIZE_DEFAULT || ff_file_look(AT_FDCWD, capacities->mountpoint, &root) < 0)
         return;
     fifo = (FfFileId){root.id.dev, *id};
@@ -110,7 +129,7 @@ FfCapacities *ff_capacities_new(FfRegistry *registry, const char *mountpoint)
     capacities->tids = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free,
                                              (GDestroyNotify)g_array_unref);
     capacities->waiting = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-    capacities->pool = g_thread_pool_new(work, capacities, 1, FALSE, NULL);
+    capacities->pool = g_thread_pool_new(work, capacities, 1, TRUE, NULL);
     ff_registry_listen(registry, on_change, capacities);
     return capacities;
 }

@@ -138,19 +138,17 @@ class Mount(_Filesystem):
     """A fifofs mount by the real daemon.
 
     options is the text for -o; arguments are further words for the command line; user is the uid
-    to run the daemon as; wrapper is a command that becomes the daemon, as setpriv(1). With foreground=False the daemon backgrounds itself as it does for
+    to run the daemon as. With foreground=False the daemon backgrounds itself as it does for
     people; the test, a subreaper, then adopts it and so knows its pid and sees how it ends.
     """
 
     kind = FIFOFS
 
-    def __init__(self, options='', arguments=(), foreground=True, user=None,
-                 wrapper=()):
+    def __init__(self, options='', arguments=(), foreground=True, user=None):
         self._options = options
         self._arguments = list(arguments)
         self._foreground = foreground
         self._user = user
-        self._wrapper = list(wrapper)
         self._status = None
         self.pid = None
 
@@ -175,7 +173,7 @@ class Mount(_Filesystem):
         if self._user is not None:
             _let_users_mount()
             os.chown(self.path, self._user, self._user)
-        command = [*self._wrapper, binary('FIFOFS_BIN'), *self._arguments]
+        command = [binary('FIFOFS_BIN'), *self._arguments]
         command += ['-o', self._options] if self._options else []
         command += ['-f', self.path] if self._foreground else [self.path]
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 0 if self._foreground else 1, 0, 0, 0)
