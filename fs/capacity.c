@@ -23,6 +23,7 @@ static const struct {
 struct FfCapacities {
     FfRegistry *registry;
     char *mountpoint;
+    /* NULL until the first FIFO with a capacity is opened. */
     GThreadPool *pool;
 
     /* Under the registry lock: id -> array of pid_t, the latest last. */
@@ -50,21 +51,6 @@ void ff_capacities_note(FfCapacities *capacities, const FfNode *node, pid_t tid)
     if (tids->len == MOST_TIDS)
         g_array_remove_index(tids, 0);
     g_array_append_val(tids, tid);
-}
-
-/* Any thread, registry locked. */
-static void on_change(const FfChange *change, gpointer data)
-{
-    FfCapacities *capacities = data;
-    const FfNode *node = change->node;
-
-    if (change->kind == FF_CHANGE_REMOVED ||
-        (change->kind == FF_CHANGE_REFERENCE && node->reference == FF_REFERENCE_NONE))
-        g_hash_table_remove(capacities->tids, &node->id);
-    if (change->kind != FF_CHANGE_OPENED || !is_wanted(node) ||
-        !g_hash_table_add(capacities->waiting, g_memdup2(&node->id, sizeof node->id)))
-        return;
-    g_thread_pool_push(capacities->pool, g_memdup2(&node->id, sizeof node->id), NULL);
 }
 
 /* --- the thread of the pool, which is its own --- */
@@ -120,6 +106,23 @@ static void work(gpointer data, gpointer user_data)
 
 /* --- */
 
+/* Any thread, registry locked. */
+static void on_change(const FfChange *change, gpointer data)
+{
+    FfCapacities *capacities = data;
+    const FfNode *node = change->node;
+
+    if (change->kind == FF_CHANGE_REMOVED ||
+        (change->kind == FF_CHANGE_REFERENCE && node->reference == FF_REFERENCE_NONE))
+        g_hash_table_remove(capacities->tids, &node->id);
+    if (change->kind != FF_CHANGE_OPENED || !is_wanted(node) ||
+        !g_hash_table_add(capacities->waiting, g_memdup2(&node->id, sizeof node->id)))
+        return;
+    if (capacities->pool == NULL)
+        capacities->pool = g_thread_pool_new(work, capacities, 1, TRUE, NULL);
+    g_thread_pool_push(capacities->pool, g_memdup2(&node->id, sizeof node->id), NULL);
+}
+
 FfCapacities *ff_capacities_new(FfRegistry *registry, const char *mountpoint)
 {
     FfCapacities *capacities = g_new0(FfCapacities, 1);
@@ -129,7 +132,6 @@ FfCapacities *ff_capacities_new(FfRegistry *registry, const char *mountpoint)
     capacities->tids = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free,
                                              (GDestroyNotify)g_array_unref);
     capacities->waiting = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-    capacities->pool = g_thread_pool_new(work, capacities, 1, TRUE, NULL);
     ff_registry_listen(registry, on_change, capacities);
     return capacities;
 }
@@ -138,7 +140,8 @@ void ff_capacities_free(FfCapacities *capacities)
 {
     if (capacities == NULL)
         return;
-    g_thread_pool_free(capacities->pool, FALSE, TRUE);
+    if (capacities->pool != NULL)
+        g_thread_pool_free(capacities->pool, FALSE, TRUE);
     g_hash_table_unref(capacities->tids);
     g_hash_table_unref(capacities->waiting);
     g_free(capacities->mountpoint);

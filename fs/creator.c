@@ -19,6 +19,9 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "autofd.h"
+#include "procfs.h"
+
 #define EVENTS_AT_ONCE 64
 
 typedef struct {
@@ -79,14 +82,11 @@ static gboolean read_stat(pid_t pid, ProcessStat *out)
 /* The process that a thread belongs to, or 0. */
 static pid_t process_of_thread(pid_t tid)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/status", tid);
-    g_autofree char *text = NULL;
-    const char *line;
+    g_autofree char *path = g_strdup_printf("/proc/%d", tid);
+    g_auto(FfAutoFd) fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    pid_t pid;
 
-    if (!g_file_get_contents(path, &text, NULL, NULL))
-        return 0;
-    line = strstr(text, "\nTgid:");
-    return line == NULL ? 0 : (pid_t)g_ascii_strtoll(line + strlen("\nTgid:"), NULL, 10);
+    return fd >= 0 && ff_procfs_process(fd, &pid) == 0 ? pid : 0;
 }
 
 static FfProcess *watch_process(FfCreators *creators, pid_t pid, int pidfd, const ProcessStat *stat,

@@ -3,10 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
-#include <sys/syscall.h>
 
 #include "autofd.h"
+#include "borrow.h"
 #include "procfs.h"
 
 typedef struct {
@@ -38,16 +37,9 @@ static gint64 resize(int fd, gint64 capacity)
 
 static gint64 borrow_and_resize(const Search *search, int number)
 {
-    g_auto(FfAutoFd) pidfd = (int)syscall(SYS_pidfd_open, search->pid, 0);
-    g_auto(FfAutoFd) fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
-    FfFileInfo info;
+    g_auto(FfAutoFd) fd = ff_borrow(search->pid, number, search->fifo);
 
-    if (fd < 0)
-        return -errno;
-    /* Both numbers may mean something else by now. */
-    if (ff_file_look(fd, "", &info) < 0 || !ff_file_id_equal(&info.id, search->fifo))
-        return -ESRCH;
-    return resize(fd, search->capacity);
+    return fd < 0 ? fd : resize(fd, search->capacity);
 }
 
 static gboolean look_at_descriptor(int listfd, int number, gpointer data)
@@ -62,18 +54,6 @@ static gboolean look_at_descriptor(int listfd, int number, gpointer data)
     return search->result < 0;
 }
 
-/* The process of a thread, or 0. */
-static pid_t process_of(int threadfd)
-{
-    char text[1024];
-    const char *field;
-
-    if (ff_procfs_read(threadfd, "status", text, sizeof text) < 0)
-        return 0;
-    field = strstr(text, "\nTgid:");
-    return field == NULL ? 0 : (pid_t)g_ascii_strtoll(field + strlen("\nTgid:"), NULL, 10);
-}
-
 static gboolean look_at_process(int procfd, int number, gpointer data)
 {
     Search *search = data;
@@ -84,8 +64,7 @@ static gboolean look_at_process(int procfd, int number, gpointer data)
     fd = openat(procfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return TRUE;
-    search->pid = process_of(fd);
-    if (search->pid > 0)
+    if (ff_procfs_process(fd, &search->pid) == 0)
         ff_procfs_each_number(fd, "fd", look_at_descriptor, search);
     return search->result < 0;
 }

@@ -60,16 +60,42 @@ int ff_procfs_stat(int dirfd, FfProcfsStat *stat)
     return 0;
 }
 
+/* The text behind a key in status(5), up to the end of the file. Return: 0 or -errno. */
+static int find_status(int dirfd, const char *key, char *text, gsize size, const char **value)
+{
+    gssize length = ff_procfs_read(dirfd, "status", text, size);
+    const char *found;
+
+    *value = "";
+    if (length < 0)
+        return (int)length;
+    found = strstr(text, key);
+    if (found == NULL)
+        return -EBADMSG;
+    *value = found + strlen(key);
+    return 0;
+}
+
+int ff_procfs_process(int dirfd, pid_t *pid)
+{
+    char text[4096];
+    const char *value;
+    int r = find_status(dirfd, "\nTgid:", text, sizeof text, &value);
+
+    if (r < 0)
+        return r;
+    return sscanf(value, "%d", pid) == 1 ? 0 : -EBADMSG;
+}
+
 int ff_procfs_uid(int dirfd, uid_t *uid)
 {
     char text[4096];
-    gssize length = ff_procfs_read(dirfd, "status", text, sizeof text);
-    const char *line;
+    const char *value;
+    int r = find_status(dirfd, "\nUid:", text, sizeof text, &value);
 
-    if (length < 0)
-        return (int)length;
-    line = strstr(text, "\nUid:");
-    return line != NULL && sscanf(line, "\nUid: %*u %u", uid) == 1 ? 0 : -EBADMSG;
+    if (r < 0)
+        return r;
+    return sscanf(value, "%*u %u", uid) == 1 ? 0 : -EBADMSG;
 }
 
 /* There may be many groups, so the file may be long. Return: a new string, or NULL. */

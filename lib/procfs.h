@@ -33,6 +33,9 @@ typedef struct {
 /* Return: 0 or -errno. */
 int ff_procfs_stat(int dirfd, FfProcfsStat *stat);
 
+/* Return: 0 or -errno. @pid gets the process of which the directory's thread is one. */
+int ff_procfs_process(int dirfd, pid_t *pid);
+
 /* Return: 0 or -errno. @uid gets the effective user of the process. */
 int ff_procfs_uid(int dirfd, uid_t *uid);
 

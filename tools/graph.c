@@ -145,10 +145,7 @@ static Selection *select_fifos(const Options *options)
 
     if (selection == NULL)
         return NULL;
-    if (options->paths == NULL)
-        selection_add_all(selection);
-    for (char **path = options->paths; path != NULL && *path != NULL; path++)
-        selection_add_path(selection, *path);
+    selection_add_paths(selection, options->paths);
     selection_load(selection);
     return selection;
 }

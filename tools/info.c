@@ -247,7 +247,6 @@ ExitStatus command_info(int argc, char **argv)
     selection = selection_new();
     if (selection == NULL)
         return EXIT_STATUS_FAILED;
-    for (char **path = paths; *path != NULL; path++)
-        selection_add_path(selection, *path);
+    selection_add_paths(selection, paths);
     return show(selection, json);
 }

@@ -64,14 +64,10 @@ static GPtrArray *choose_columns(const Options *options, gboolean with_mount)
 /* Return: FALSE where there is nothing to list at all, which has been said. */
 static gboolean choose_fifos(const Options *options, Selection *selection)
 {
-    if (options->paths == NULL && selection_add_all(selection) == 0) {
-        message_error("no fifofs mount", "/proc/self/mountinfo",
-                      "mount one with 'fifofs MOUNTPOINT'");
-        return FALSE;
-    }
-    for (char **path = options->paths; path != NULL && *path != NULL; path++)
-        selection_add_path(selection, *path);
-    return TRUE;
+    if (selection_add_paths(selection, options->paths))
+        return TRUE;
+    message_error("no fifofs mount", "/proc/self/mountinfo", "mount one with 'fifofs MOUNTPOINT'");
+    return FALSE;
 }
 
 static int print(const Options *options, const Report *report, const Selection *selection,

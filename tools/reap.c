@@ -66,13 +66,11 @@ ExitStatus command_reap(int argc, char **argv)
     selection = selection_new();
     if (selection == NULL)
         return EXIT_STATUS_FAILED;
-    if (paths == NULL && selection_add_all(selection) == 0) {
+    if (!selection_add_paths(selection, paths)) {
         message_error("no fifofs mount", "/proc/self/mountinfo",
                       "mount one with 'fifofs MOUNTPOINT'");
         return EXIT_STATUS_NO_MOUNT;
     }
-    for (char **path = paths; path != NULL && *path != NULL; path++)
-        selection_add_path(selection, *path);
     selection_load(selection);
     if (!selection_scan(selection, FALSE, &scan))
         return EXIT_STATUS_FAILED;

@@ -127,6 +127,15 @@ void selection_add_path(Selection *selection, const char *path)
         message_errno("cannot look at", path, -result);
 }
 
+gboolean selection_add_paths(Selection *selection, char **paths)
+{
+    if (paths == NULL)
+        return selection_add_all(selection) > 0;
+    for (char **path = paths; *path != NULL; path++)
+        selection_add_path(selection, *path);
+    return TRUE;
+}
+
 gboolean target_has(const Target *target, const Fifo *fifo)
 {
     if (target->mount->dev != fifo->mount->dev)

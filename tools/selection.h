@@ -49,6 +49,12 @@ guint selection_add_all(Selection *selection);
 void selection_add_path(Selection *selection, const char *path);
 
 /*
+ * Choose what the PATHs of a command line stand for; where there are none (NULL) all that is
+ * mounted. Return: FALSE where nothing is mounted that could be chosen so.
+ */
+gboolean selection_add_paths(Selection *selection, char **paths);
+
+/*
  * Ask the daemons. One that does not answer is named on stderr, the others are listed all the same.
  */
 void selection_load(Selection *selection);

@@ -59,10 +59,7 @@ Snapshot *snapshot_take(char **paths)
 
     snapshot->selection = selection;
     if (selection != NULL) {
-        if (paths == NULL)
-            selection_add_all(selection);
-        for (char **path = paths; path != NULL && *path != NULL; path++)
-            selection_add_path(selection, *path);
+        selection_add_paths(selection, paths);
         selection_load(selection);
         selection_scan(selection, TRUE, &snapshot->scan);
         count_all(snapshot);

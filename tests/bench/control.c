@@ -59,14 +59,9 @@ int control_list_sample(const Site *site, gconstpointer what, double *value)
 static void make_names(gpointer data)
 {
     const Site *site = data;
-    char name[SITE_NAME_SIZE], path[sizeof DIRECTORY "/" + SITE_NAME_SIZE];
 
-    for (guint64 i = 0; i < site->settings->n_reaped; i++) {
-        site_name(name, i);
-        g_snprintf(path, sizeof path, DIRECTORY "/%s", name);
-        if (step_mkfifo(site->directory, path) < 0)
-            _exit(1);
-    }
+    if (step_each(site, DIRECTORY, site->settings->n_reaped, step_mkfifo) < 0)
+        _exit(1);
 }
 
 /* Takes the descriptor. Return: 0 or -errno. */

@@ -26,27 +26,13 @@ static gint64 resident(pid_t pid)
     return g_ascii_strtoll(field + strlen("\nVmRSS:"), NULL, 10) * 1024;
 }
 
-/* Do to each of @n names. */
-static int each_name(const Site *site, guint64 n, Step step)
-{
-    char name[SITE_NAME_SIZE], path[sizeof DIRECTORY "/" + SITE_NAME_SIZE];
-    int r = 0;
-
-    for (guint64 i = 0; i < n && r == 0; i++) {
-        site_name(name, i);
-        g_snprintf(path, sizeof path, DIRECTORY "/%s", name);
-        r = step(site->directory, path);
-    }
-    return r;
-}
-
 static int measure(const Site *site, guint64 n, double *value)
 {
     gint64 before = resident(site->target->daemon), after;
-    int r = each_name(site, n, step_mkfifo);
+    int r = step_each(site, DIRECTORY, n, step_mkfifo);
 
     after = resident(site->target->daemon);
-    each_name(site, n, step_unlink);
+    step_each(site, DIRECTORY, n, step_unlink);
     if (before < 0 || after < 0)
         return -ESRCH;
     *value = (double)(after - before) / (double)n;
