@@ -21,6 +21,7 @@
 #include "ops.h"
 #include "reload.h"
 #include "service.h"
+#include "slice.h"
 #include "session.h"
 
 typedef struct {
@@ -216,6 +217,7 @@ static int live(Life *life)
 
     life->background = ff_background_enter(ff_arguments_want_foreground(life->arguments));
     raise_file_limit();
+    ff_slice_shorten();
     g_unix_signal_add(SIGTERM, on_terminate, life);
     g_unix_signal_add(SIGINT, on_terminate, life);
     g_unix_signal_add(SIGHUP, on_hangup, life);

@@ -96,7 +96,7 @@ static gint64 timeout_of(const FfNode *node)
     return node->policy->open_timeout;
 }
 
-gboolean ff_openers_want_lookups(const FfNode *node)
+static gboolean is_timed(const FfNode *node)
 {
     return ff_node_is_fifo(node) && timeout_of(node) != FF_DURATION_INFINITY;
 }
@@ -137,7 +137,7 @@ static gboolean has_asked(FfOpeners *openers, guint64 id, pid_t tid)
 
 void ff_openers_note(FfOpeners *openers, const FfNode *node, pid_t tid)
 {
-    if (ff_openers_want_lookups(node) && tid != 0 && tid != g_atomic_int_get(&openers->worker))
+    if (is_timed(node) && tid != 0 && tid != g_atomic_int_get(&openers->worker))
         note(openers, node, tid, (Asked){.since = ff_registry_now(openers->registry)});
 }
 
@@ -188,7 +188,7 @@ static void handle(FfOpeners *openers, Opened *opened, gint64 now)
     GArray *asked;
     gint64 next;
 
-    if (node == NULL || !ff_node_is_linked(node) || !ff_openers_want_lookups(node)) {
+    if (node == NULL || !ff_node_is_linked(node) || !is_timed(node)) {
         forget(openers, opened);
         return;
     }
@@ -240,7 +240,7 @@ static void note_found(FfOpeners *openers, guint64 id, const GArray *found)
     const FfNode *node = ff_registry_find(openers->registry, id);
     gint64 now = ff_registry_now(openers->registry);
 
-    if (node == NULL || !ff_openers_want_lookups(node))
+    if (node == NULL || !is_timed(node))
         return;
     for (guint i = 0; i < found->len; i++)
         note(openers, node, g_array_index(found, pid_t, i), (Asked){.since = now});
@@ -268,7 +268,7 @@ static void look_again(FfOpeners *openers, guint64 id, const GArray *asked)
     const FfNode *node = ff_registry_find(openers->registry, id);
     gint64 now = ff_registry_now(openers->registry);
 
-    if (node == NULL || !ff_node_is_linked(node) || !ff_openers_want_lookups(node))
+    if (node == NULL || !ff_node_is_linked(node) || !is_timed(node))
         return;
     for (guint i = 0; i < asked->len; i++) {
         const FfOpener *opener = &g_array_index(asked, FfOpener, i);
@@ -309,7 +309,7 @@ static void on_policy(FfOpeners *openers, const FfNode *node)
     /* The time may be another. */
     if (opened != NULL)
         wake_at(openers, opened, ff_registry_now(openers->registry));
-    if (!ff_openers_want_lookups(node) || node->lookups == 0)
+    if (!is_timed(node) || node->lookups == 0)
         return;
     if (node->must_be_dropped)
         g_hash_table_add(openers->undropped, g_memdup2(&node->id, sizeof node->id));

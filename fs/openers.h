@@ -30,6 +30,3 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfOpeners, ff_openers_free)
 
 /* A LOOKUP of the FIFO by this thread is being answered. Registry locked. */
 void ff_openers_note(FfOpeners *openers, const FfNode *node, pid_t tid);
-
-/* Does each open() of it have to begin with a LOOKUP? Registry locked. */
-gboolean ff_openers_want_lookups(const FfNode *node);

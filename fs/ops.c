@@ -37,6 +37,11 @@ gboolean ff_ops_may_be_told(const FfNode *node)
     return !ff_node_is_fifo(node) || node->busy || !node->parent->directory->blind;
 }
 
+static gboolean wants_lookups(const FfNode *node)
+{
+    return ff_node_is_fifo(node) && ff_policy_wants_lookups(node->policy);
+}
+
 void ff_ops_fill_entry(FfDaemon *daemon, FfNode *node, struct fuse_entry_param *entry)
 {
     ff_registry_add_lookup(daemon->registry, node);
@@ -44,7 +49,7 @@ void ff_ops_fill_entry(FfDaemon *daemon, FfNode *node, struct fuse_entry_param *
         .ino = node->id,
         .generation = 1,
         .attr_timeout = FF_FOREVER,
-        .entry_timeout = ff_openers_want_lookups(node) ? 0 : FF_FOREVER,
+        .entry_timeout = wants_lookups(node) ? 0 : FF_FOREVER,
     };
     ff_node_stat(node, &entry->attr);
 }

@@ -58,11 +58,14 @@ static const FfPolicy *inherited_policy(const FfRegistry *registry, const FfNode
 static void change_policy(FfRegistry *registry, FfNode *node, const char *key,
                           const FfPolicy *policy)
 {
+    gboolean wanted_lookups = ff_policy_wants_lookups(node->policy);
+
     ff_registry_adopt_policy(registry, node, policy);
     if (g_str_equal(key, "lifetime") && ff_node_is_fifo(node))
         node->mode &= ~(mode_t)S_ISVTX;
     /* A name that is cached can be opened without a LOOKUP, which that needs from now on. */
-    if (g_str_equal(key, "open-timeout") && node->reference == FF_REFERENCE_CACHED)
+    if (!wanted_lookups && ff_policy_wants_lookups(policy) &&
+        node->reference == FF_REFERENCE_CACHED)
         node->must_be_dropped = TRUE;
     node->ctime = ff_registry_timestamp(registry);
     ff_registry_emit_plain(registry, FF_CHANGE_POLICY, node);

@@ -43,6 +43,11 @@ static const struct {
     {"capacity", G_STRUCT_OFFSET(FfPolicy, capacity), ff_size_parse, ff_size_format},
 };
 
+gboolean ff_policy_wants_lookups(const FfPolicy *policy)
+{
+    return policy->open_timeout != FF_DURATION_INFINITY || policy->capacity != FF_SIZE_DEFAULT;
+}
+
 const char *ff_lifetime_name(FfLifetime lifetime)
 {
     return lifetime_names[lifetime];

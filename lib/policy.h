@@ -42,6 +42,12 @@ extern const FfPolicy ff_policy_default;
  */
 gint64 ff_policy_linger(const FfPolicy *policy);
 
+/*
+ * Does each open() of such a FIFO have to begin with a LOOKUP, so that its name may not stay cached?
+ * It tells who waits from now on (open_timeout), or opens it in a moment (capacity).
+ */
+gboolean ff_policy_wants_lookups(const FfPolicy *policy);
+
 /* "auto", "use", ... */
 const char *ff_lifetime_name(FfLifetime lifetime);
 

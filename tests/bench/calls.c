@@ -43,7 +43,7 @@ int calls_sample(const Site *site, gconstpointer what, double *value)
     } while (elapsed < enough);
     *value = (double)elapsed / (double)done;
     if (call->per_name)
-        *value /= (double)site->n_fifos;
+        *value /= (double)site_n_listed(site);
     return 0;
 }
 

@@ -16,12 +16,17 @@ static int open_end(const Channel *channel, int flags)
     return fd < 0 ? -errno : fd;
 }
 
-int channel_open(Channel *channel, const Site *site, const char *name)
+int channel_make(Channel *channel, const Site *site, const char *name)
 {
     if (mkfifoat(site->directory, name, 0600) < 0)
         return -errno;
     channel->directory = site->directory;
     channel->name = name;
+    return 0;
+}
+
+int channel_open(Channel *channel)
+{
     /* One process opens both, so the first must not wait for the second. */
     channel->reader = open_end(channel, O_RDONLY | O_NONBLOCK);
     if (channel->reader < 0)
@@ -79,4 +84,13 @@ gboolean child_await(pid_t pid)
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return status == 0;
+}
+
+void child_end(pid_t *pid)
+{
+    if (*pid <= 0)
+        return;
+    kill(*pid, SIGKILL);
+    child_await(*pid);
+    *pid = 0;
 }

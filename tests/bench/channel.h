@@ -14,8 +14,11 @@ typedef struct {
 /* What a channel is before it is opened and after it is closed. */
 #define CHANNEL_INIT ((Channel){.directory = -1, .reader = -1, .writer = -1})
 
-/* Make the FIFO and open both ends, blocking. Return: 0 or -errno; channel_close() is due in either case. */
-int channel_open(Channel *channel, const Site *site, const char *name);
+/* Make the FIFO. Return: 0 or -errno; channel_close() is due in either case. */
+int channel_make(Channel *channel, const Site *site, const char *name);
+
+/* Open both ends, blocking. Return: 0 or -errno. */
+int channel_open(Channel *channel);
 
 void channel_close_reader(Channel *channel);
 void channel_close_writer(Channel *channel);
@@ -29,3 +32,6 @@ pid_t child_start(void (*work)(gpointer data), gpointer data);
 
 /* Wait until it has ended. Return: whether it has done its work. */
 gboolean child_await(pid_t pid);
+
+/* End it, if there is one (*pid > 0), and forget it. */
+void child_end(pid_t *pid);

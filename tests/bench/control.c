@@ -6,112 +6,98 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "cycles.h"
 #include "measurement.h"
 
 #define PIECE_SIZE (128 * 1024)
-#define DIRECTORY  "reap"
+
+/* So many are used at once; of fewer no pace can be told. */
+#define FEWEST_PROBED 1000
+#define MOST_PROBED   10000
 
 static int open_control(const Site *site, const char *name)
 {
     g_autofree char *path = NULL;
     int fd;
 
-    if (site->target != NULL && !g_str_equal(site->target->name, target_names[TARGET_FIFOFS]))
+    if (!target_is_fifofs(site->target))
         return -EOPNOTSUPP;
     path = g_build_filename(site->target->root, ".fifofs", name, NULL);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
-static guint64 count_char(const char *text, gssize length, char wanted)
-{
-    guint64 n = 0;
-
-    for (const char *at = text; (at = memchr(at, wanted, (gsize)(text + length - at))) != NULL;
-         at++)
-        n++;
-    return n;
-}
-
 int control_list_sample(const Site *site, gconstpointer what, double *value)
 {
     g_autofree char *piece = g_malloc(PIECE_SIZE);
-    int fd = open_control(site, "pipes");
+    int fd = open_control(site, "pipes"), r;
     gint64 start = clock_nsec();
-    guint64 n_lines = 0;
     gssize length;
 
     if (fd < 0)
         return fd;
     while ((length = read(fd, piece, PIECE_SIZE)) > 0)
-        n_lines += count_char(piece, length, '\n');
-    *value = n_lines == 0 ? 0 : (double)(clock_nsec() - start) / (double)n_lines;
+        ;
+    r = length < 0 ? -errno : 0;
+    *value = (double)(clock_nsec() - start) / 1e6;
     close(fd);
-    return length < 0 ? -errno : 0;
-}
-
-static void make_names(gpointer data)
-{
-    const Site *site = data;
-
-    if (step_each(site, DIRECTORY, site->settings->n_reaped, step_mkfifo) < 0)
-        _exit(1);
-}
-
-/* Takes the descriptor. Return: 0 or -errno. */
-static int await_removals(int events, guint64 n)
-{
-    FILE *stream = fdopen(events, "r");
-    char *line = NULL;
-    size_t size = 0;
-
-    if (stream == NULL) {
-        close(events);
-        return -errno;
-    }
-    while (n > 0 && getline(&line, &size, stream) > 0)
-        n -= strstr(line, "\"event\":\"removed\"") != NULL;
-    free(line);
-    fclose(stream);
-    return n > 0 ? -EPIPE : 0;
-}
-
-static int reap(const Site *site, int events, double *value)
-{
-    g_autofree char *path = g_strdup_printf("%s/%" G_GUINT64_FORMAT "/" DIRECTORY,
-                                            site->target->root, site->n_fifos);
-    guint64 n = site->settings->n_reaped;
-    gint64 start;
-    pid_t maker;
-    int r;
-
-    if (setxattr(path, "fifofs.lifetime", "process", strlen("process"), 0) < 0)
-        return -errno;
-    maker = child_start(make_names, (gpointer)site);
-    if (maker < 0)
-        return maker;
-    if (!child_await(maker))
-        return -EIO;
-    start = clock_nsec();
-    r = await_removals(dup(events), n);
-    *value = (double)(clock_nsec() - start) / (double)n;
     return r;
 }
 
-int control_reap_sample(const Site *site, gconstpointer what, double *value)
+static int use_some(const Site *site, guint64 n)
 {
-    int events = open_control(site, "events"), r;
+    char name[SITE_NAME_SIZE];
+    int fd;
 
-    if (events < 0)
-        return events;
-    r = mkdirat(site->directory, DIRECTORY, 0700) < 0 ? -errno : reap(site, events, value);
-    unlinkat(site->directory, DIRECTORY, AT_REMOVEDIR);
-    close(events);
+    for (guint64 i = 0; i < n; i++) {
+        site_name(name, i);
+        fd = openat(site->directory, name, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0)
+            return -errno;
+        close(fd);
+    }
+    return 0;
+}
+
+/* The time from the first to the last of the FIFOs told to be idle. */
+static int time_probes(FILE *events, guint64 most, double *value)
+{
+    char *line = NULL;
+    size_t size = 0;
+    gint64 first = 0;
+    guint64 n = 0;
+
+    while (n < most && getline(&line, &size, events) > 0) {
+        if (strstr(line, "\"event\":\"idle\"") == NULL)
+            continue;
+        if (n++ == 0)
+            first = clock_nsec();
+    }
+    free(line);
+    *value = (double)(clock_nsec() - first) / (double)(most - 1);
+    return n < most ? -EPIPE : 0;
+}
+
+int control_probe_sample(const Site *site, gconstpointer what, double *value)
+{
+    guint64 n = MIN(site_n_listed(site), MOST_PROBED);
+    FILE *events;
+    int fd, r;
+
+    if (n < FEWEST_PROBED)
+        return -EOPNOTSUPP;
+    fd = open_control(site, "events");
+    if (fd < 0)
+        return fd;
+    events = fdopen(fd, "r");
+    if (events == NULL) {
+        close(fd);
+        return -ENOMEM;
+    }
+    r = use_some(site, n);
+    if (r == 0)
+        r = time_probes(events, n, value);
+    fclose(events);
     return r;
 }

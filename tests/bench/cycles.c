@@ -68,19 +68,6 @@ int cycles_sample(const Site *site, gconstpointer what, double *value)
     return 0;
 }
 
-int step_each(const Site *site, const char *folder, guint64 n, Step step)
-{
-    char name[SITE_NAME_SIZE], path[64];
-    int r = 0;
-
-    for (guint64 i = 0; i < n && r == 0; i++) {
-        site_name(name, i);
-        g_snprintf(path, sizeof path, "%s/%s", folder, name);
-        r = step(site->directory, path);
-    }
-    return r;
-}
-
 int step_mkfifo(int directory, const char *name)
 {
     return mkfifoat(directory, name, 0600) < 0 ? -errno : 0;

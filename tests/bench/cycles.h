@@ -19,9 +19,6 @@ typedef struct {
 
 int cycles_sample(const Site *site, gconstpointer what, double *value);
 
-/* Do it to each of @n names in a folder of the site. Return: 0 or -errno. */
-int step_each(const Site *site, const char *folder, guint64 n, Step step);
-
 int step_mkfifo(int directory, const char *name);
 int step_create(int directory, const char *name);
 int step_unlink(int directory, const char *name);

@@ -4,9 +4,11 @@
 #include <time.h>
 
 #include "calls.h"
+#include "capacity.h"
+#include "command.h"
 #include "control.h"
 #include "cycles.h"
-#include "memory.h"
+#include "noted.h"
 #include "pingpong.h"
 #include "transfer.h"
 
@@ -14,6 +16,8 @@
 #define MIB (1024 * KIB)
 
 static const Unit bytes = {"B", FALSE};
+static const Unit kib = {"KiB", FALSE};
+static const Unit msec = {"ms", FALSE};
 static const Unit nsec = {"ns", FALSE};
 static const Unit mib_per_sec = {"MiB/s", TRUE};
 
@@ -21,6 +25,11 @@ static const Unit mib_per_sec = {"MiB/s", TRUE};
     &(const Transfer)                                                                              \
     {                                                                                              \
         .block = block_size, .n_writers = 1                                                        \
+    }
+#define COPY_LARGE(block_size)                                                                     \
+    &(const Transfer)                                                                              \
+    {                                                                                              \
+        .block = block_size, .n_writers = 1, .large = TRUE                                         \
     }
 #define SPLICE(block_size)                                                                         \
     &(const Transfer)                                                                              \
@@ -48,9 +57,18 @@ static const Unit mib_per_sec = {"MiB/s", TRUE};
         first, second, third                                                                       \
     }
 
-const Measurement measurements[] = {
-    {"memory", "memory of the daemon per FIFO", &bytes, SCOPE_FRESH, memory_sample, NULL},
+#define FIFOCTL(...)                                                                               \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+#define PART(part)                                                                                 \
+    &(const double)                                                                                \
+    {                                                                                              \
+        part                                                                                       \
+    }
 
+const Measurement measurements[] = {
     {"copy-512", "write and read, 512 B", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
      COPY(512)},
     {"copy-4096", "write and read, 4 KiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
@@ -59,6 +77,11 @@ const Measurement measurements[] = {
      COPY(64 * KIB)},
     {"copy-1048576", "write and read, 1 MiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
      COPY(MIB)},
+    {"large-65536", "the same with capacity=1M, 64 KiB", &mib_per_sec, SCOPE_PLACEMENT,
+     transfer_sample, COPY_LARGE(64 * KIB)},
+    {"large-1048576", "the same with capacity=1M, 1 MiB", &mib_per_sec, SCOPE_PLACEMENT,
+     transfer_sample, COPY_LARGE(MIB)},
+    {"capacity", "data passed before it is there", &kib, SCOPE_PLACEMENT, capacity_sample, NULL},
     {"splice-65536", "splice, 64 KiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
      SPLICE(64 * KIB)},
     {"splice-1048576", "splice, 1 MiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
@@ -86,8 +109,23 @@ const Measurement measurements[] = {
      CYCLE(step_mkfifo, step_rename, step_unlink_renamed)},
     {"unlink", "unlink, known name", &nsec, SCOPE_COUNT, cycles_sample,
      CYCLE(step_mkfifo, step_unlink, NULL)},
-    {"list", "reading .fifofs/pipes, per FIFO", &nsec, SCOPE_COUNT, control_list_sample, NULL},
-    {"reap", "removal by the daemon, per FIFO", &nsec, SCOPE_COUNT, control_reap_sample, NULL},
+    {"probe", "use noticed and over, per FIFO", &nsec, SCOPE_COUNT, control_probe_sample, NULL},
+
+    {"start", "start of another daemon", &msec, SCOPE_SITE, command_start_sample, NULL},
+    {"list", "reading .fifofs/pipes", &msec, SCOPE_SITE, control_list_sample, NULL},
+    {"ls", "fifoctl ls", &msec, SCOPE_SITE, command_fifoctl_sample, FIFOCTL("ls")},
+    {"ls-json", "fifoctl ls --json", &msec, SCOPE_SITE, command_fifoctl_sample,
+     FIFOCTL("ls", "--json")},
+
+    {"memory", "memory of the daemon per FIFO", &bytes, SCOPE_CLEARED, noted_memory_sample, NULL},
+    {"fill", "making all of them, per FIFO", &nsec, SCOPE_CLEARED, noted_fill_sample, NULL},
+    {"clear", "removal of all of them, per FIFO", &nsec, SCOPE_CLEARED, noted_clear_sample, NULL},
+    {"clear-open-p50", "an open meanwhile, median", &nsec, SCOPE_CLEARED, noted_open_sample,
+     PART(0.5)},
+    {"clear-open-p99", "an open meanwhile, 99 % up to", &nsec, SCOPE_CLEARED, noted_open_sample,
+     PART(0.99)},
+    {"clear-open-max", "an open meanwhile, the longest", &nsec, SCOPE_CLEARED, noted_open_sample,
+     PART(1)},
 };
 
 const guint n_measurements = G_N_ELEMENTS(measurements);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What is measured: one table, whose rows name a kind of measurement (calls.h, cycles.h, transfer.h, pingpong.h,
- * memory.h) and what of that kind.
+ * capacity.h, control.h, command.h, noted.h) and what of that kind.
  */
 #pragma once
 
@@ -19,12 +19,14 @@ typedef struct {
 
 /* What a result depends on, and so how often it is measured. */
 typedef enum {
-    /* On a daemon to which nothing has happened yet: once, before everything else. */
-    SCOPE_FRESH,
-    /* On nothing that lies in the directory. */
+    /* On nothing that lies there. */
     SCOPE_PLACEMENT,
-    /* On how many FIFOs lie in the directory too. */
+    /* On what lies there too. */
     SCOPE_COUNT,
+    /* On what lies there, and it takes long: a few times only. */
+    SCOPE_SITE,
+    /* On how what lies there was made and went, which happens once. */
+    SCOPE_CLEARED,
 } Scope;
 
 typedef struct Measurement Measurement;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a FIFO that lies there costs the daemon: bytes of resident memory (VmRSS) for each, name included. */
+/* Memory of the process that answers. */
 #pragma once
 
-#include "site.h"
+#include <glib.h>
+#include <sys/types.h>
 
-/* Return: 0, -errno, or -EOPNOTSUPP where there is no daemon. */
-int memory_sample(const Site *site, gconstpointer what, double *value);
+/* What of the process is in memory (VmRSS), in bytes; 0 where there is none. */
+gint64 resident_bytes(pid_t pid);

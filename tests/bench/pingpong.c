@@ -65,10 +65,14 @@ int pingpong_sample(const Site *site, gconstpointer what, double *value)
 {
     g_auto(Court) court = {CHANNEL_INIT, CHANNEL_INIT};
     pid_t other = -1;
-    int r = channel_open(&court.there, site, "ping");
+    int r = channel_make(&court.there, site, "ping");
 
     if (r == 0)
-        r = channel_open(&court.back, site, "pong");
+        r = channel_make(&court.back, site, "pong");
+    if (r == 0)
+        r = channel_open(&court.there);
+    if (r == 0)
+        r = channel_open(&court.back);
     if (r == 0) {
         other = child_start(return_balls, &court);
         r = MIN(other, 0);

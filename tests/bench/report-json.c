@@ -59,6 +59,7 @@ static void add_row(JsonBuilder *builder, const Row *row)
         json_builder_add_int_value(builder, (gint64)row->n_fifos);
     else
         json_builder_add_null_value(builder);
+    add_text(builder, "shape", row->shape == SHAPE_TREE ? "tree" : "flat");
     json_builder_set_member_name(builder, "targets");
     json_builder_begin_object(builder);
     for (TargetId target = 0; target < N_TARGETS; target++)

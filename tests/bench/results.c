@@ -26,23 +26,41 @@ void results_free(Results *results)
     g_free(results);
 }
 
+static Row *find(const Results *results, const Measurement *measurement, PlacementId placement,
+                 guint64 n_fifos, Shape shape)
+{
+    for (guint i = 0; i < results->rows->len; i++) {
+        Row *row = g_ptr_array_index(results->rows, i);
+
+        if (row->measurement == measurement && row->placement == placement &&
+            row->n_fifos == n_fifos && row->shape == shape)
+            return row;
+    }
+    return NULL;
+}
+
+const Row *results_find(const Results *results, const Row *row, guint64 n_fifos)
+{
+    return find(results, row->measurement, row->placement, n_fifos, SHAPE_FLAT);
+}
+
 Row *results_row(Results *results, const Measurement *measurement, PlacementId placement,
-                 guint64 n_fifos)
+                 guint64 n_fifos, Shape shape)
 {
     Row *row;
 
-    if (measurement->scope != SCOPE_COUNT)
+    if (measurement->scope == SCOPE_PLACEMENT) {
         n_fifos = 0;
-    for (guint i = 0; i < results->rows->len; i++) {
-        row = g_ptr_array_index(results->rows, i);
-        if (row->measurement == measurement && row->placement == placement &&
-            row->n_fifos == n_fifos)
-            return row;
+        shape = SHAPE_FLAT;
     }
+    row = find(results, measurement, placement, n_fifos, shape);
+    if (row != NULL)
+        return row;
     row = g_new0(Row, 1);
     row->measurement = measurement;
     row->placement = placement;
     row->n_fifos = n_fifos;
+    row->shape = shape;
     for (guint i = 0; i < N_TARGETS; i++)
         row->cells[i].samples = g_array_new(FALSE, FALSE, sizeof(double));
     g_ptr_array_add(results->rows, row);

@@ -18,6 +18,7 @@ typedef struct {
     PlacementId placement;
     /* 0 where it does not depend on that. */
     guint64 n_fifos;
+    Shape shape;
     Cell cells[N_TARGETS];
 } Row;
 
@@ -32,7 +33,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Results, results_free)
 
 /* The row of this measurement: there is one after the first call. */
 Row *results_row(Results *results, const Measurement *measurement, PlacementId placement,
-                 guint64 n_fifos);
+                 guint64 n_fifos, Shape shape);
+
+/* Return: the row like @row of another number of FIFOs in one directory; NULL where there is none. */
+const Row *results_find(const Results *results, const Row *row, guint64 n_fifos);
 
 /* Take a sample into account, or that there was none. */
 void cell_add(Cell *cell, int r, double value);

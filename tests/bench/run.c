@@ -10,6 +10,9 @@
 /* A daemon may have something left to do of the sample before. */
 #define SETTLE_TIME (2 * G_TIME_SPAN_MILLISECOND)
 
+/* Of what takes seconds where much lies there. */
+#define SITE_ROUNDS 3
+
 typedef struct {
     const Settings *settings;
     const Targets *targets;
@@ -44,7 +47,8 @@ static void take_sample(Run *run, const Measurement *measurement, const Site *si
 
 static void take_turns(Run *run, const Measurement *measurement, PlacementId placement, guint round)
 {
-    Row *row = results_row(run->results, measurement, placement, run->sites[0].n_fifos);
+    const Site *first = &run->sites[0];
+    Row *row = results_row(run->results, measurement, placement, first->n_fifos, first->shape);
 
     for (guint i = 0; i < N_TARGETS; i++) {
         guint turn = (round + i) % N_TARGETS;
@@ -53,36 +57,46 @@ static void take_turns(Run *run, const Measurement *measurement, PlacementId pla
     }
 }
 
-/* Each measurement once that depends on at least so much. */
-static void run_round(Run *run, Scope least, Scope most, PlacementId placement, guint round)
+/* Each measurement of this scope once. */
+static void run_round(Run *run, Scope scope, PlacementId placement, guint round)
 {
     for (guint i = 0; i < n_measurements; i++) {
         const Measurement *measurement = &measurements[i];
 
-        if (measurement->scope >= least && measurement->scope <= most &&
-            settings_want(run->settings, measurement->name))
+        if (measurement->scope == scope && settings_want(run->settings, measurement->name))
             take_turns(run, measurement, placement, round);
     }
 }
 
-static void run_placement(Run *run, PlacementId placement, Scope least)
+static void run_scope(Run *run, Scope scope, PlacementId placement, guint rounds)
+{
+    for (guint round = 0; round < rounds; round++)
+        run_round(run, scope, placement, round);
+}
+
+static void place(Run *run, PlacementId placement)
 {
     int r = placement_apply(placement, run->targets);
 
-    if (r < 0) {
-        g_printerr("%s: %s\n", placements[placement].name, g_strerror(-r));
-        run->ok = FALSE;
+    if (r == 0)
         return;
-    }
-    for (guint round = 0; round < run->settings->rounds; round++)
-        run_round(run, least, SCOPE_COUNT, placement, round);
+    g_printerr("%s: %s\n", placements[placement].name, g_strerror(-r));
+    run->ok = FALSE;
 }
 
-static void open_sites(Run *run, guint64 n_fifos)
+static void run_placement(Run *run, PlacementId placement, gboolean first)
+{
+    place(run, placement);
+    if (first)
+        run_scope(run, SCOPE_PLACEMENT, placement, run->settings->rounds);
+    run_scope(run, SCOPE_COUNT, placement, run->settings->rounds);
+}
+
+static void open_sites(Run *run, guint64 n_fifos, Shape shape)
 {
     for (guint i = 0; i < N_TARGETS; i++) {
         Site *site = &run->sites[i];
-        int r = site_open(site, &run->targets->all[i], run->settings, n_fifos);
+        int r = site_open(site, &run->targets->all[i], run->settings, n_fifos, shape);
 
         if (r == 0)
             continue;
@@ -91,19 +105,30 @@ static void open_sites(Run *run, guint64 n_fifos)
     }
 }
 
-static void run_count(Run *run, guint64 n_fifos, gboolean first)
+static void clear_sites(Run *run)
 {
-    /* The rest of the table is the same whatever lies in the directory. */
-    Scope least = first ? SCOPE_PLACEMENT : SCOPE_COUNT;
+    for (guint i = 0; i < N_TARGETS; i++) {
+        Site *site = &run->sites[i];
+        int r = site->directory < 0 ? 0 : site_clear(site);
 
+        if (r < 0)
+            note_failure(run, site->target, "removing the FIFOs that lie there", r);
+    }
+}
+
+/* What does not depend on what lies there is measured at the first site only. */
+static void run_site(Run *run, guint64 n_fifos, Shape shape, gboolean first)
+{
     /* Making many FIFOs is fastest so. */
-    placement_apply(PLACEMENT_PINNED, run->targets);
-    open_sites(run, n_fifos);
-    if (first)
-        run_round(run, SCOPE_FRESH, SCOPE_FRESH, PLACEMENT_FREE, 0);
-    run_placement(run, PLACEMENT_FREE, least);
+    place(run, PLACEMENT_PINNED);
+    open_sites(run, n_fifos, shape);
+    run_placement(run, PLACEMENT_FREE, first);
     if (run->settings->pin)
-        run_placement(run, PLACEMENT_PINNED, least);
+        run_placement(run, PLACEMENT_PINNED, first);
+    place(run, PLACEMENT_FREE);
+    run_scope(run, SCOPE_SITE, PLACEMENT_FREE, MIN(run->settings->rounds, SITE_ROUNDS));
+    clear_sites(run);
+    run_scope(run, SCOPE_CLEARED, PLACEMENT_FREE, 1);
     for (guint i = 0; i < N_TARGETS; i++)
         site_close(&run->sites[i]);
 }
@@ -112,7 +137,13 @@ gboolean run_all(const Settings *settings, const Targets *targets, Results *resu
 {
     Run run = {settings, targets, results, .ok = TRUE};
 
-    for (guint i = 0; i < settings->counts->len; i++)
-        run_count(&run, g_array_index(settings->counts, guint64, i), i == 0);
+    for (guint i = 0; i < settings->counts->len; i++) {
+        guint64 n_fifos = g_array_index(settings->counts, guint64, i);
+
+        run_site(&run, n_fifos, SHAPE_FLAT, i == 0);
+        /* A tree of one directory would be the same again. */
+        if (n_fifos > LEAF_SIZE)
+            run_site(&run, n_fifos, SHAPE_TREE, FALSE);
+    }
     return run.ok;
 }

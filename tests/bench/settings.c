@@ -9,14 +9,17 @@
 typedef struct {
     guint rounds;
     gint64 sample_time;
-    guint64 n_in_memory;
-    guint64 n_reaped;
+    const guint64 *counts;
+    guint n_counts;
 } Effort;
 
-static const Effort normal_effort = {7, 30 * G_TIME_SPAN_MILLISECOND, 10000, 5000};
-static const Effort quick_effort = {3, 5 * G_TIME_SPAN_MILLISECOND, 2000, 500};
+static const guint64 normal_counts[] = {1, 1000, 100000, 1000000};
+static const guint64 quick_counts[] = {1, 1000};
 
-static const guint64 default_counts[] = {1, 1000};
+static const Effort normal_effort = {7, 30 * G_TIME_SPAN_MILLISECOND, normal_counts,
+                                     G_N_ELEMENTS(normal_counts)};
+static const Effort quick_effort = {3, 5 * G_TIME_SPAN_MILLISECOND, quick_counts,
+                                    G_N_ELEMENTS(quick_counts)};
 
 /* The command line as GOption leaves it. */
 typedef struct {
@@ -43,9 +46,10 @@ static gboolean line_read(Line *line, int argc, char **argv, GError **error)
 {
     const GOptionEntry entries[] = {
         {"count", 'c', 0, G_OPTION_ARG_STRING_ARRAY, &line->counts,
-         "FIFOs in the directory; may be given several times (1 and 1000)", "N"},
+         "FIFOs that lie there; may be given several times (1, 1000, 100000 and 1000000)", "N"},
         {"json", 'j', 0, G_OPTION_ARG_FILENAME, &line->json, "Write the results there", "FILE"},
-        {"quick", 'q', 0, G_OPTION_ARG_NONE, &line->quick, "Ten seconds, rough numbers", NULL},
+        {"quick", 'q', 0, G_OPTION_ARG_NONE, &line->quick,
+         "Ten seconds, rough numbers, up to 1000 FIFOs", NULL},
         {"pin", 'p', 0, G_OPTION_ARG_NONE, &line->pin,
          "Measure once more with all processes on one processor", NULL},
         {"rounds", 'r', 0, G_OPTION_ARG_INT, &line->rounds, "Medians of so many samples (7)", "N"},
@@ -72,17 +76,10 @@ static gboolean bad_line(GError **error, const char *what, const char *value)
     return FALSE;
 }
 
-static int compare_counts(gconstpointer a, gconstpointer b)
-{
-    const guint64 *one = a, *other = b;
-
-    return (*one > *other) - (*one < *other);
-}
-
-static gboolean take_counts(Settings *settings, char **counts, GError **error)
+static gboolean take_counts(Settings *settings, const Effort *effort, char **counts, GError **error)
 {
     if (counts == NULL)
-        g_array_append_vals(settings->counts, default_counts, G_N_ELEMENTS(default_counts));
+        g_array_append_vals(settings->counts, effort->counts, effort->n_counts);
     for (char **text = counts; text != NULL && *text != NULL; text++) {
         guint64 count;
 
@@ -90,9 +87,24 @@ static gboolean take_counts(Settings *settings, char **counts, GError **error)
             return bad_line(error, "not a number of FIFOs", *text);
         g_array_append_val(settings->counts, count);
     }
-    /* The directories that come first stay while the later ones are measured: the small ones before the large. */
-    g_array_sort(settings->counts, compare_counts);
     return TRUE;
+}
+
+/* Installed, it lies in the same folder; in a build, in one for tools. */
+static char *find_fifoctl(const char *daemon)
+{
+    static const char *const places[] = {"fifoctl", "../bin/fifoctl", "../tools/fifoctl"};
+    g_autofree char *folder = g_path_get_dirname(daemon);
+
+    if (g_getenv("FIFOCTL_BIN") != NULL)
+        return g_strdup(g_getenv("FIFOCTL_BIN"));
+    for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
+        g_autofree char *path = g_build_filename(folder, places[i], NULL);
+
+        if (access(path, X_OK) == 0)
+            return g_steal_pointer(&path);
+    }
+    return NULL;
 }
 
 static gboolean take_daemon(Settings *settings, char **rest, GError **error)
@@ -106,18 +118,17 @@ static gboolean take_daemon(Settings *settings, char **rest, GError **error)
     if (access(path, X_OK) < 0)
         return bad_line(error, "cannot be run", path);
     settings->daemon = g_canonicalize_filename(path, NULL);
+    settings->fifoctl = find_fifoctl(settings->daemon);
     return TRUE;
 }
 
-static void take_effort(Settings *settings, const Line *line)
+static gboolean take_effort(Settings *settings, const Line *line, GError **error)
 {
     const Effort *effort = line->quick ? &quick_effort : &normal_effort;
-    guint64 largest = g_array_index(settings->counts, guint64, settings->counts->len - 1);
 
     settings->rounds = line->rounds > 0 ? (guint)line->rounds : effort->rounds;
     settings->sample_time = effort->sample_time;
-    settings->n_reaped = effort->n_reaped;
-    settings->n_in_memory = MAX(effort->n_in_memory, largest);
+    return take_counts(settings, effort, line->counts, error);
 }
 
 Settings *settings_parse(int argc, char **argv, GError **error)
@@ -137,11 +148,10 @@ Settings *settings_parse(int argc, char **argv, GError **error)
     settings->json = g_steal_pointer(&line.json);
     settings->mount_options = g_steal_pointer(&line.mount_options);
     settings->only = g_steal_pointer(&line.only);
-    if (!take_counts(settings, line.counts, error))
+    if (!take_effort(settings, &line, error))
         return NULL;
     if (!line.list && !take_daemon(settings, line.rest, error))
         return NULL;
-    take_effort(settings, &line);
     return g_steal_pointer(&settings);
 }
 
@@ -149,6 +159,7 @@ void settings_free(Settings *settings)
 {
     g_free(settings->daemon);
     g_free(settings->mount_options);
+    g_free(settings->fifoctl);
     g_free(settings->json);
     g_strfreev(settings->only);
     g_array_unref(settings->counts);

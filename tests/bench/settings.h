@@ -8,9 +8,11 @@ typedef struct {
     /* The binary of the daemon, and what it gets behind -o (NULL: nothing). */
     char *daemon;
     char *mount_options;
+    /* NULL where it is not beside the daemon. */
+    char *fifoctl;
     /* Where the results go as JSON; NULL: nowhere. */
     char *json;
-    /* guint64: how many FIFOs lie beside the measured ones, ascending. */
+    /* guint64: how many FIFOs lie beside the measured ones. */
     GArray *counts;
     /* Globs of names of measurements; NULL: all. */
     char **only;
@@ -19,10 +21,6 @@ typedef struct {
     guint rounds;
     /* How long one sample may take, roughly; in microseconds. */
     gint64 sample_time;
-    /* How many FIFOs the memory of one is told from. */
-    guint64 n_in_memory;
-    /* FIFOs that go at once, for the measurement of that. */
-    guint64 n_reaped;
 } Settings;
 
 /**

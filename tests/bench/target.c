@@ -4,14 +4,16 @@
 #include <errno.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "passthrough.h"
 #include "process.h"
 
 #define MOUNT_PATIENCE (10 * G_TIME_SPAN_SECOND)
-#define LOOK_EVERY     (2 * G_TIME_SPAN_MILLISECOND)
+#define LOOK_EVERY     (G_TIME_SPAN_MILLISECOND / 5)
 
 /* A tmpfs that everybody may write to, for those who cannot mount one. */
 #define SHARED_TMPFS "/dev/shm"
@@ -84,17 +86,14 @@ gboolean target_mount(Target *target, char **argv, GError **error)
     if (target->daemon == 0 || !await_mount(target, error))
         return FALSE;
     target->root = g_strdup(target->mountpoint);
+    target->bytes_at_start = resident_bytes(target->daemon);
     return TRUE;
 }
 
-static gboolean start_fifofs(Targets *targets, Target *target, const Workspace *workspace,
-                             const Settings *settings, GError **error)
+static gboolean mount_fifofs(Target *target, const Settings *settings, GError **error)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
 
-    target->mountpoint = workspace_make_folder(workspace, target->name, error);
-    if (target->mountpoint == NULL)
-        return FALSE;
     g_ptr_array_add(argv, settings->daemon);
     g_ptr_array_add(argv, (char *)"-f");
     if (settings->mount_options != NULL) {
@@ -104,6 +103,29 @@ static gboolean start_fifofs(Targets *targets, Target *target, const Workspace *
     g_ptr_array_add(argv, target->mountpoint);
     g_ptr_array_add(argv, NULL);
     return target_mount(target, (char **)argv->pdata, error);
+}
+
+static gboolean start_fifofs(Targets *targets, Target *target, const Workspace *workspace,
+                             const Settings *settings, GError **error)
+{
+    target->mountpoint = workspace_make_folder(workspace, target->name, error);
+    return target->mountpoint != NULL && mount_fifofs(target, settings, error);
+}
+
+gboolean target_start_another(Target *another, const Target *fifofs, const Settings *settings,
+                              GError **error)
+{
+    *another = (Target){.name = fifofs->name};
+    another->mountpoint = g_strconcat(fifofs->mountpoint, "-another", NULL);
+    if (mkdir(another->mountpoint, 0700) < 0)
+        return fail(error, another->mountpoint, g_strerror(errno));
+    another->folder = g_strdup(another->mountpoint);
+    return mount_fifofs(another, settings, error);
+}
+
+gboolean target_is_fifofs(const Target *target)
+{
+    return g_str_equal(target->name, target_names[TARGET_FIFOFS]);
 }
 
 static gboolean start_passthrough(Targets *targets, Target *target, const Workspace *workspace,
@@ -123,7 +145,7 @@ static const struct {
     [TARGET_PASSTHROUGH] = {FALSE, 10000, start_passthrough},
 };
 
-static void target_stop(Target *target)
+void target_stop(Target *target)
 {
     /* The daemon unmounts when it is asked to end. */
     process_end(target->daemon);

@@ -36,6 +36,8 @@ typedef struct {
     char *folder;
     /* Who answers its requests; 0 where that is the kernel. */
     pid_t daemon;
+    /* Its memory before anything has happened. */
+    gint64 bytes_at_start;
 } Target;
 
 typedef struct {
@@ -52,6 +54,19 @@ gboolean targets_start(Targets *targets, const Workspace *workspace, const Setti
                        GError **error);
 
 void targets_stop(Targets *targets);
+
+gboolean target_is_fifofs(const Target *target);
+
+/**
+ * target_start_another() - mount fifofs once more, in the folder beside the other mount
+ * @another: needs no initialization; target_stop() is due afterwards, whatever this returns
+ *
+ * Return: FALSE with @error set.
+ */
+gboolean target_start_another(Target *another, const Target *fifofs, const Settings *settings,
+                              GError **error);
+
+void target_stop(Target *target);
 
 /* Mount with a program that stays until it is unmounted. Return: FALSE with @error set. */
 gboolean target_mount(Target *target, char **argv, GError **error);

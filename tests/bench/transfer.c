@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "capacity.h"
 #include "channel.h"
 #include "measurement.h"
 
@@ -76,6 +77,15 @@ static int open_source(const Pump *pump)
     return fd;
 }
 
+static int open_channel(Channel *channel, const Site *site, gboolean large)
+{
+    int r = channel_make(channel, site, "transfer");
+
+    if (r == 0 && large)
+        r = capacity_ask(site, channel->name);
+    return r == 0 ? channel_open(channel) : r;
+}
+
 static int pump_open(Pump *pump, const Site *site, const Transfer *transfer)
 {
     pump->block = transfer->block;
@@ -88,7 +98,7 @@ static int pump_open(Pump *pump, const Site *site, const Transfer *transfer)
         if (pump->source < 0 || pump->drain < 0)
             return -errno;
     }
-    return channel_open(&pump->channel, site, "transfer");
+    return open_channel(&pump->channel, site, transfer->large);
 }
 
 static void write_on(gpointer data)

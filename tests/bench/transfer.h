@@ -9,6 +9,8 @@ typedef struct {
     guint n_writers;
     /* From the page cache to /dev/null, without a copy; otherwise read() and write(). */
     gboolean splice;
+    /* On fifofs with a capacity (capacity.h), elsewhere as FIFOs are. */
+    gboolean large;
 } Transfer;
 
 int transfer_sample(const Site *site, gconstpointer what, double *value);

@@ -76,6 +76,26 @@ class Capacity(fifofs_test.TestCase):
             writer.result()
         self.assertLess(min(passed), 64 * MIB, passed)
 
+    def test_it_may_be_asked_for_when_the_name_is_known_already(self):
+        self.mounted('linger=1h')
+        path = self.fifo('a')
+        self.close(self.open(path, os.O_RDWR))
+        os.setxattr(path, 'fifofs.capacity', b'1M')
+        for _ in range(3):
+            fd = self.open(path, os.O_RDWR)
+            self.becomes(fd, MIB)
+            self.close(fd)
+
+    def test_short_uses_of_others_hold_nobody_up(self):
+        """Each of them is looked for in vain, some of those times for 25 ms."""
+        self.mounted('capacity=1M,linger=1h')
+        paths = [self.fifo(str(number)) for number in range(500)]
+        for path in paths:
+            self.close(self.open(path, os.O_RDWR))
+        fd = self.open(self.fifo('a'), os.O_RDWR)
+        wait_until(lambda: size(fd) == MIB, timeout=5, what='the capacity')
+        self.close(fd)
+
     def test_nobody_is_woken_or_fooled(self):
         self.mounted('capacity=1M,linger=1h')
         path = self.fifo('a')

@@ -232,12 +232,12 @@ class Declared(ConfigTestCase):
     def test_declared_fifos_are_there_as_declared(self):
         mount = self.mount(
             '[pipe "build/deep/log"]\nmode=0620\nowner=61001\ngroup=61002\nlifetime=auto\n'
-            'linger=7s\ngrace=8s\nmax-age=9h\n[pipe "plain"]\n[pipe "odd\\377 \\"\\135"]\n')
+            'linger=7s\ngrace=8s\nmax-age=9h\ncapacity=256K\n[pipe "plain"]\n[pipe "odd\\377 \\"\\135"]\n')
         log = os.lstat(mount.path + '/build/deep/log')
         self.assertEqual((log.st_mode, log.st_uid, log.st_gid), (stat.S_IFIFO | 0o620, 61001, 61002))
         self.assertEqual([attribute(mount.path + '/build/deep/log', key)
-                          for key in ('lifetime', 'linger', 'grace', 'max-age')],
-                         ['auto', '7s', '8s', '9h'])
+                          for key in ('lifetime', 'linger', 'grace', 'max-age', 'capacity')],
+                         ['auto', '7s', '8s', '9h', '256K'])
         plain = os.lstat(mount.path + '/plain')
         self.assertEqual((plain.st_mode, plain.st_uid), (stat.S_IFIFO | 0o660, 0))
         self.assertEqual(attribute(mount.path + '/plain', 'lifetime'), 'keep')
