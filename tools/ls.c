@@ -74,7 +74,7 @@ static int print(const Options *options, const Report *report, const Selection *
                  const ScanResult *scan)
 {
     if (options->json) {
-        report_print_json(report_json(report, selection->fifos, scan));
+        report_stream_json(report, selection->fifos, scan);
         return 0;
     }
     if (scan != NULL)

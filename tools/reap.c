@@ -30,7 +30,7 @@ static ExitStatus show(const Selection *selection, const ScanResult *scan, gbool
             g_ptr_array_add(due, g_ptr_array_index(selection->fifos, i));
     g_ptr_array_sort(due, compare_expiry);
     if (json)
-        report_print_json(report_json(&report, due, scan));
+        report_stream_json(&report, due, scan);
     else
         result = report_table(&report, due);
     if (result < 0)

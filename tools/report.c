@@ -280,20 +280,64 @@ static JsonObject *fifo_to_json(const Report *report, const Fifo *fifo)
     return object;
 }
 
-JsonObject *report_json(const Report *report, const GPtrArray *fifos, const ScanResult *scan)
+static JsonObject *scan_to_json(const ScanResult *scan)
 {
     JsonObject *object = json_object_new();
+
+    if (scan == NULL)
+        return object;
+    json_object_set_int_member(object, "unknown_processes", scan->unknown_processes);
+    json_object_set_int_member(object, "unresolved_waiters", scan->unresolved_waiters);
+    json_object_set_boolean_member(object, "processes_hidden", scan->processes_hidden);
+    return object;
+}
+
+JsonObject *report_json(const Report *report, const GPtrArray *fifos, const ScanResult *scan)
+{
+    JsonObject *object = scan_to_json(scan);
     JsonArray *array = json_array_sized_new(fifos->len);
 
     for (guint i = 0; i < fifos->len; i++)
         json_array_add_object_element(array, fifo_to_json(report, g_ptr_array_index(fifos, i)));
     json_object_set_array_member(object, "fifofs", array);
-    if (scan != NULL) {
-        json_object_set_int_member(object, "unknown_processes", scan->unknown_processes);
-        json_object_set_int_member(object, "unresolved_waiters", scan->unresolved_waiters);
-        json_object_set_boolean_member(object, "processes_hidden", scan->processes_hidden);
-    }
     return object;
+}
+
+/* Takes the node. Return: it on one line. */
+static char *to_line(JsonNode *node)
+{
+    char *text = json_to_string(node, FALSE);
+
+    json_node_unref(node);
+    return text;
+}
+
+static void stream_fifo(const Report *report, const Fifo *fifo, gboolean first)
+{
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+    g_autofree char *text = NULL;
+
+    json_node_take_object(node, fifo_to_json(report, fifo));
+    text = to_line(node);
+    printf("%s\n    %s", first ? "" : ",", text);
+}
+
+void report_stream_json(const Report *report, const GPtrArray *fifos, const ScanResult *scan)
+{
+    JsonObject *rest = scan_to_json(scan);
+    g_autoptr(GList) names = json_object_get_members(rest);
+
+    fputs("{\n  \"fifofs\" : [", stdout);
+    for (guint i = 0; i < fifos->len; i++)
+        stream_fifo(report, g_ptr_array_index(fifos, i), i == 0);
+    fputs(fifos->len > 0 ? "\n  ]" : "]", stdout);
+    for (const GList *name = names; name != NULL; name = name->next) {
+        g_autofree char *value = to_line(json_object_dup_member(rest, name->data));
+
+        printf(",\n  \"%s\" : %s", (const char *)name->data, value);
+    }
+    puts("\n}");
+    json_object_unref(rest);
 }
 
 void report_print_json(JsonObject *object)

@@ -41,6 +41,12 @@ void report_detail(const char *label, const char *value);
  */
 JsonObject *report_json(const Report *report, const GPtrArray *fifos, const ScanResult *scan);
 
+/*
+ * Write the same, one FIFO on a line and one after the other: of a million of them the whole object
+ * would take gigabytes.
+ */
+void report_stream_json(const Report *report, const GPtrArray *fifos, const ScanResult *scan);
+
 /* Write and free it. */
 void report_print_json(JsonObject *object);
 
