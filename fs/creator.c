@@ -24,6 +24,9 @@
 
 #define EVENTS_AT_ONCE 64
 
+/* A process may have made a million FIFOs; others get the lock between so many of them. */
+#define TOLD_AT_ONCE 1024
+
 typedef struct {
     FfProcess *process;
     /* The same process as it was before it made a session of its own; NULL for most. */
@@ -35,9 +38,16 @@ struct FfCreators {
     FfRegistry *registry;
     int epoll;
     GSource *source;
+    /* Is ready while not all FIFOs of processes that have ended are told. */
+    GSource *teller;
     /* pid -> Watched; under the registry lock. */
     GHashTable *watched;
 };
+
+typedef struct {
+    GSource source;
+    FfCreators *creators;
+} TellerSource;
 
 typedef struct {
     char comm[16];
@@ -105,6 +115,17 @@ static FfProcess *watch_process(FfCreators *creators, pid_t pid, int pidfd, cons
     return watched->process;
 }
 
+/* Main thread. */
+static gboolean tell(GSource *source, GSourceFunc callback, gpointer data)
+{
+    FfCreators *creators = ((TellerSource *)source)->creators;
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(creators->registry);
+
+    if (!ff_registry_tell_ended(creators->registry, TOLD_AT_ONCE))
+        g_source_set_ready_time(source, -1);
+    return G_SOURCE_CONTINUE;
+}
+
 /* Tell the registry of the end, and forget the process here; nodes may go on naming it. */
 static void process_ended(FfCreators *creators, pid_t pid, Watched *watched)
 {
@@ -115,6 +136,8 @@ static void process_ended(FfCreators *creators, pid_t pid, Watched *watched)
     ff_registry_process_ended(creators->registry, process);
     if (former != NULL)
         ff_registry_process_ended(creators->registry, former);
+    if (ff_registry_tell_ended(creators->registry, TOLD_AT_ONCE))
+        g_source_set_ready_time(creators->teller, 0);
 }
 
 /*
@@ -217,6 +240,7 @@ static gboolean on_ended(gint fd, GIOCondition condition, gpointer data)
 
 FfCreators *ff_creators_new(FfRegistry *registry, GMainContext *context)
 {
+    static GSourceFuncs teller_funcs = {.dispatch = tell};
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     FfCreators *creators;
 
@@ -229,6 +253,9 @@ FfCreators *ff_creators_new(FfRegistry *registry, GMainContext *context)
     creators->source = g_unix_fd_source_new(epoll, G_IO_IN);
     g_source_set_callback(creators->source, G_SOURCE_FUNC(on_ended), creators, NULL);
     g_source_attach(creators->source, context);
+    creators->teller = g_source_new(&teller_funcs, sizeof(TellerSource));
+    ((TellerSource *)creators->teller)->creators = creators;
+    g_source_attach(creators->teller, context);
     return creators;
 }
 
@@ -238,6 +265,8 @@ void ff_creators_free(FfCreators *creators)
         return;
     g_source_destroy(creators->source);
     g_source_unref(creators->source);
+    g_source_destroy(creators->teller);
+    g_source_unref(creators->teller);
     g_hash_table_unref(creators->watched);
     close(creators->epoll);
     g_free(creators);

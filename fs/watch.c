@@ -314,7 +314,8 @@ static gpointer run(gpointer data)
         if (*id == NO_DIRECTORY)
             return NULL;
         wd = add_watch(watch, *id);
-        if (wd < 0)
+        /* Not at the end of the mount, which somebody else has told. */
+        if (wd < 0 && wd != -ECONNABORTED && wd != -ENOTCONN)
             g_message("cannot watch directory %" G_GUINT64_FORMAT
                       " of %s: %s; what is in it is probed more often instead",
                       *id, watch->mountpoint, g_strerror(-wd));

@@ -32,6 +32,8 @@ struct FfProcess {
     guint refs;
     /* The nodes it created that still exist, linked through FfNode.creator_next. */
     FfNode *created;
+    /* After its end: the first of them that has not been told of it; NULL when all have. */
+    FfNode *untold;
     /* The set of processes whose session it leads; NULL until there is one. */
     GHashTable *members;
 };

@@ -231,11 +231,10 @@ guint64 ff_registry_probe_quiet(FfRegistry *registry, FfNode *directory, guint64
     return node == NULL ? 0 : cookie;
 }
 
-static void creator_ended(FfRegistry *registry, FfProcess *process)
+static void have_told(FfRegistry *registry, FfProcess *process)
 {
-    for (FfNode *node = process->created; node != NULL; node = node->creator_next)
-        if (ff_node_is_linked(node))
-            ff_registry_emit_plain(registry, FF_CHANGE_CREATOR_ENDED, node);
+    process->untold = process->created;
+    g_queue_push_tail(&registry->ended, ff_process_ref(process));
 }
 
 void ff_registry_process_ended(FfRegistry *registry, FfProcess *process)
@@ -244,12 +243,37 @@ void ff_registry_process_ended(FfRegistry *registry, FfProcess *process)
     gpointer member;
 
     process->alive = FALSE;
-    creator_ended(registry, process);
+    have_told(registry, process);
     if (process->members == NULL)
         return;
     g_hash_table_iter_init(&iter, process->members);
     while (g_hash_table_iter_next(&iter, &member, NULL))
-        creator_ended(registry, member);
+        have_told(registry, member);
+}
+
+static void tell_next(FfRegistry *registry, FfProcess *process)
+{
+    FfNode *node = process->untold;
+
+    process->untold = node->creator_next;
+    if (ff_node_is_linked(node))
+        ff_registry_emit_plain(registry, FF_CHANGE_CREATOR_ENDED, node);
+}
+
+gboolean ff_registry_tell_ended(FfRegistry *registry, guint n)
+{
+    FfProcess *process;
+
+    while ((process = g_queue_peek_head(&registry->ended)) != NULL) {
+        if (process->untold == NULL) {
+            ff_process_unref(g_queue_pop_head(&registry->ended));
+            continue;
+        }
+        if (n-- == 0)
+            return TRUE;
+        tell_next(registry, process);
+    }
+    return FALSE;
 }
 
 guint64 ff_registry_n_probes(const FfRegistry *registry)

@@ -25,6 +25,9 @@ struct FfRegistry {
     guint n_fifos, n_directories;
     guint64 n_probes, n_notes_lost;
 
+    /* FfProcess, with a reference: those that have ended, while some of their nodes are not told. */
+    GQueue ended;
+
     FfPolicyPool *policies;
     GArray *listeners;
 };

@@ -211,6 +211,8 @@ static void clear_creator(FfNode *node)
 {
     if (node->creator == NULL)
         return;
+    if (node->creator->untold == node)
+        node->creator->untold = node->creator_next;
     if (node->creator_previous != NULL)
         node->creator_previous->creator_next = node->creator_next;
     else
@@ -275,6 +277,7 @@ void ff_registry_free(FfRegistry *registry)
 {
     if (registry == NULL)
         return;
+    g_queue_clear_full(&registry->ended, (GDestroyNotify)ff_process_unref);
     ff_table_foreach(&registry->by_id, free_visited, NULL);
     ff_table_clear(&registry->by_id);
     ff_table_clear(&registry->by_name);

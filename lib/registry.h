@@ -255,5 +255,13 @@ void ff_registry_set_busy(FfRegistry *registry, FfNode *node, gboolean busy);
 guint64 ff_registry_probe_quiet(FfRegistry *registry, FfNode *directory, guint64 cookie,
                                 guint n_names, gint64 since);
 
-/* The process has ended. */
+/* The process has ended. What it has created is to be told so, by ff_registry_tell_ended(). */
 void ff_registry_process_ended(FfRegistry *registry, FfProcess *process);
+
+/**
+ * ff_registry_tell_ended() - emit FF_CHANGE_CREATOR_ENDED for what processes that have ended have created
+ * @n: for so many nodes at most, as others wait for the lock
+ *
+ * Return: TRUE where some are left.
+ */
+gboolean ff_registry_tell_ended(FfRegistry *registry, guint n);

@@ -10,8 +10,9 @@
 /* A daemon may have something left to do of the sample before. */
 #define SETTLE_TIME (2 * G_TIME_SPAN_MILLISECOND)
 
-/* Of what takes seconds where much lies there. */
+/* What takes long where much lies there is measured less often. */
 #define SITE_ROUNDS 3
+#define MUCH        100000
 
 typedef struct {
     const Settings *settings;
@@ -126,7 +127,8 @@ static void run_site(Run *run, guint64 n_fifos, Shape shape, gboolean first)
     if (run->settings->pin)
         run_placement(run, PLACEMENT_PINNED, first);
     place(run, PLACEMENT_FREE);
-    run_scope(run, SCOPE_SITE, PLACEMENT_FREE, MIN(run->settings->rounds, SITE_ROUNDS));
+    run_scope(run, SCOPE_SITE, PLACEMENT_FREE,
+              n_fifos > MUCH ? 1 : MIN(run->settings->rounds, SITE_ROUNDS));
     clear_sites(run);
     run_scope(run, SCOPE_CLEARED, PLACEMENT_FREE, 1);
     for (guint i = 0; i < N_TARGETS; i++)

@@ -317,9 +317,33 @@ static void end_of_a_process_is_told_of_what_it_created(void **state)
     b = make_by(fixture, process, "b");
     ff_registry_listen(fixture->registry, count_ended, &n);
     ff_registry_process_ended(fixture->registry, process);
+    assert_false(ff_registry_tell_ended(fixture->registry, 2));
     assert_int_equal(n, 2);
     assert_true(ff_node_facts(a).creator_ended && ff_node_facts(b).creator_ended);
     assert_true(ff_node_facts(c).creator_alive);
+}
+
+/* The latest is told first; what goes meanwhile is left out, and nothing is told twice. */
+static void end_of_a_process_is_told_in_parts(void **state)
+{
+    Fixture *fixture = *state;
+    g_autoptr(FfProcess) process = ff_process_new(10, "maker", 5, NULL);
+    guint n = 0;
+
+    for (const char *const *name = (const char *const[]){"a", "b", "c", "d", NULL}; *name; name++)
+        make_by(fixture, process, *name);
+    ff_registry_listen(fixture->registry, count_ended, &n);
+    ff_registry_process_ended(fixture->registry, process);
+    assert_true(ff_registry_tell_ended(fixture->registry, 0));
+    assert_int_equal(n, 0);
+    assert_true(ff_registry_tell_ended(fixture->registry, 1));
+    ff_registry_unlink(fixture->registry, fixture->root, "c", &ROOT);
+    ff_registry_unlink(fixture->registry, fixture->root, "d", &ROOT);
+    assert_true(ff_registry_tell_ended(fixture->registry, 1));
+    assert_int_equal(n, 2);
+    ff_registry_unlink(fixture->registry, fixture->root, "a", &ROOT);
+    assert_false(ff_registry_tell_ended(fixture->registry, 1));
+    assert_int_equal(n, 2);
 }
 
 static void end_of_a_session_leader_ends_the_session(void **state)
@@ -332,6 +356,7 @@ static void end_of_a_session_leader_ends_the_session(void **state)
 
     ff_registry_listen(fixture->registry, count_ended, &n);
     ff_registry_process_ended(fixture->registry, leader);
+    assert_false(ff_registry_tell_ended(fixture->registry, 10));
     assert_int_equal(n, 2);
     assert_true(ff_node_facts(by_member).session_ended && ff_node_facts(by_leader).session_ended);
     assert_true(ff_node_facts(by_member).creator_alive);
@@ -442,6 +467,7 @@ int main(void)
         TEST(reports_are_suspended_only_when_no_opener_can_be_on_his_way),
         TEST(quiet_names_are_probed_piece_by_piece),
         TEST(end_of_a_process_is_told_of_what_it_created),
+        TEST(end_of_a_process_is_told_in_parts),
         TEST(end_of_a_session_leader_ends_the_session),
         TEST(idle_is_told_once_for_every_use),
         TEST(idle_is_told_after_reports_that_come_late),
