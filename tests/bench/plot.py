@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Draws what bench-fifofs --json has written: throughput.svg and ratios.svg."""
+"""Draws what bench-fifofs --json has written: throughput.svg, ratios.svg and scale.svg."""
 
 import argparse
 import html
@@ -12,7 +12,12 @@ import re
 WIDTH = 760
 MARGIN = {'left': 250, 'right': 30, 'top': 60, 'bottom': 50}
 COLOURS = {'tmpfs': '#7f8c8d', 'fifofs': '#1f77b4', 'passthrough': '#e67e22'}
-WAYS = {'copy': ('write and read', ''), 'splice': ('splice', '6 4')}
+WAYS = {'copy': ('write and read', ''), 'large': ('with capacity=1M', '2 3'),
+        'splice': ('splice', '6 4')}
+TYPICAL_COUNT = 1000
+# What the drawing of scale shows, and how.
+CALLS = {'stat': '#2ca02c', 'open-close': '#1f77b4', 'mkfifo': '#d62728', 'unlink': '#9467bd',
+         'rename': '#8c564b', 'readdir': '#17becf'}
 
 
 class Drawing:
@@ -79,10 +84,10 @@ def subtitle(run, placement):
             f'medians of {run["rounds"]} samples')
 
 
-def choose_placement(run, wanted):
-    there = {row['placement'] for row in run['results'] if row['name'] != 'memory'}
+def choose_placement(run, wanted, usual):
+    there = {row['placement'] for row in run['results']}
     if wanted is None:
-        return 'pinned' if 'pinned' in there else 'free'
+        return usual if usual in there else 'free'
     if wanted not in there:
         raise SystemExit(f'plot.py: nothing was measured {wanted}')
     return wanted
@@ -92,9 +97,10 @@ def throughput_lines(rows):
     """{(way, target): [(block size, MiB/s), ...]}"""
     lines = {}
     for row in rows:
-        match = re.fullmatch(r'(copy|splice)-(\d+)', row['name'])
+        match = re.fullmatch(r'(copy|large|splice)-(\d+)', row['name'])
         for target, cell in row['targets'].items() if match else ():
-            if cell['median'] is not None:
+            # Elsewhere than on fifofs a capacity is not to be had.
+            if cell['median'] is not None and (match[1] != 'large' or target == 'fifofs'):
                 point = int(match[2]), cell['median']
                 lines.setdefault((match[1], target), []).append(point)
     return {key: sorted(points) for key, points in lines.items()}
@@ -140,7 +146,12 @@ def draw_throughput(run, rows, placement):
 def ratio_label(row):
     if row['fifos'] is None:
         return row['title']
-    return f'{row["title"]} [{row["fifos"]}]'
+    return f'{row["title"]} [{row["fifos"]:,}]'
+
+
+def is_typical(row):
+    """What does not depend on how many FIFOs there are, and the rest with one number of them."""
+    return row['fifos'] in (None, TYPICAL_COUNT) and not row['name'].startswith('clear-')
 
 
 def draw_ratio_scale(drawing, across, top, bottom):
@@ -163,7 +174,7 @@ def draw_ratio_legend(drawing):
 
 
 def draw_ratios(run, rows, placement):
-    rows = [row for row in rows if any(row['ratios'].values())]
+    rows = [row for row in rows if any(row['ratios'].values()) and is_typical(row)]
     ratios = [ratio for row in rows for ratio in row['ratios'].values() if ratio]
     if not ratios:
         return None
@@ -187,17 +198,74 @@ def draw_ratios(run, rows, placement):
     return drawing
 
 
+def scale_lines(rows):
+    """{(call, target): [(FIFOs, ns), ...]}"""
+    lines = {}
+    for row in rows:
+        if row['name'] not in CALLS or row['shape'] != 'flat':
+            continue
+        for target in ('tmpfs', 'fifofs'):
+            median = row['targets'][target]['median']
+            if median is not None and (row['name'] != 'readdir' or row['fifos'] > 1):
+                lines.setdefault((row['name'], target), []).append((row['fifos'], median))
+    return {key: sorted(points) for key, points in lines.items()}
+
+
+def draw_scale_axes(drawing, across, up, counts):
+    for count in sorted(set(counts)):
+        x = across(count)
+        drawing.line([(x, up.start), (x, up.end)], '#eee')
+        drawing.text(x, up.start + 18, f'{count:,}', anchor='middle')
+    for nsec in up.ticks(10):
+        y = up(nsec)
+        drawing.line([(across.start, y), (across.end, y)], '#eee')
+        drawing.text(across.start - 8, y + 4, f'{nsec / 1000:g}', anchor='end')
+    drawing.text(across.start - 8, up.end - 14, 'µs', anchor='end')
+    drawing.text((across.start + across.end) / 2, up.start + 38,
+                 'FIFOs in the directory; dashed: tmpfs', anchor='middle')
+
+
+def draw_scale(run, rows, placement):
+    lines = scale_lines(rows)
+    points = [point for line in lines.values() for point in line]
+    if len({count for count, _ in points}) < 3:
+        return None
+    height = 420
+    counts, times = zip(*points)
+    across = LogScale(min(counts), max(counts), 80, WIDTH - 160)
+    up = LogScale(10 ** math.floor(math.log10(min(times))), 10 ** math.ceil(math.log10(max(times))),
+                  height - MARGIN['bottom'], MARGIN['top'] + 12)
+    drawing = Drawing(WIDTH, height, 'Calls beside many FIFOs', subtitle(run, placement))
+    draw_scale_axes(drawing, across, up, counts)
+    for (call, target), line in lines.items():
+        path = [(across(count), up(nsec)) for count, nsec in line]
+        drawing.line(path, CALLS[call], 2, '' if target == 'fifofs' else '5 4')
+    for number, (call, colour) in enumerate(CALLS.items()):
+        y = MARGIN['top'] + 20 + 20 * number
+        drawing.line([(WIDTH - 140, y), (WIDTH - 110, y)], colour, 2)
+        drawing.text(WIDTH - 102, y + 4, call, size=11)
+    return drawing
+
+
+# How each is drawn, and of which placement unless one is asked for.
+DRAWINGS = {
+    'throughput': (draw_throughput, 'free'),
+    'ratios': (draw_ratios, 'pinned'),
+    'scale': (draw_scale, 'pinned'),
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('json', type=pathlib.Path)
     parser.add_argument('folder', type=pathlib.Path, help='where the drawings go')
     parser.add_argument('--placement', choices=('free', 'pinned'),
-                        help='the default is pinned, where that was measured')
+                        help='the default is free for throughput, else pinned where measured')
     arguments = parser.parse_args()
     run = json.loads(arguments.json.read_text(encoding='utf-8'))
-    placement = choose_placement(run, arguments.placement)
-    rows = [row for row in run['results'] if row['placement'] == placement]
-    for name, draw in (('throughput', draw_throughput), ('ratios', draw_ratios)):
+    for name, (draw, usual) in DRAWINGS.items():
+        placement = choose_placement(run, arguments.placement, usual)
+        rows = [row for row in run['results'] if row['placement'] == placement]
         drawing = draw(run, rows, placement)
         if drawing is not None:
             drawing.write(arguments.folder / f'{name}.svg')
