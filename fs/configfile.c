@@ -116,12 +116,13 @@ static GHashTable *lines_of_groups(const char *text)
 
     for (guint i = 0; lines[i] != NULL; i++) {
         const char *line = g_strstrip(lines[i]);
-        gsize length = strlen(line);
+        /* GKeyFile has let pass what it lets pass behind it. */
+        const char *end = *line == '[' ? strchr(line, ']') : NULL;
         g_autofree char *group = NULL;
 
-        if (length < 2 || line[0] != '[' || line[length - 1] != ']')
+        if (end == NULL)
             continue;
-        group = g_strndup(line + 1, length - 2);
+        group = g_strndup(line + 1, (gsize)(end - line - 1));
         if (!g_hash_table_contains(found, group))
             g_hash_table_insert(found, g_steal_pointer(&group), GUINT_TO_POINTER(i + 1));
     }
@@ -150,6 +151,8 @@ static gboolean at_line(const Reading *reading, const char *group, const char *k
 
 static gboolean take_mountpoint(FfOptions *options, const char *value, GError **error)
 {
+    /* GKeyFile lists a key as often as it is written. */
+    g_clear_pointer(&options->mountpoint, g_free);
     if (g_str_has_prefix(value, "~/"))
         options->mountpoint = g_build_filename(g_get_home_dir(), value + 2, NULL);
     else if (g_path_is_absolute(value))

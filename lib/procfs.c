@@ -159,7 +159,8 @@ static int read_last_run(int dirfd, gint64 *usec)
     if (length < 0)
         return (int)length;
     line = strstr(text, "\nse.exec_start");
-    if (line == NULL || sscanf(line, "\nse.exec_start : %lf", &msec) != 1 || msec <= 0)
+    if (line == NULL || sscanf(line, "\nse.exec_start : %lf", &msec) != 1 ||
+        !(msec > 0 && msec < (double)(G_MAXINT64 / 1000)))
         return -ENODATA;
     *usec = (gint64)(msec * 1000);
     return 0;

@@ -7,6 +7,7 @@
 
 #include "autofd.h"
 #include "fileid.h"
+#include "jsonmember.h"
 #include "jsonpath.h"
 
 #define PIECE_SIZE (64 * 1024)
@@ -92,27 +93,22 @@ int follower_fd(const Follower *follower)
     return follower->fd;
 }
 
-static gint64 number_of(JsonObject *object, const char *member)
-{
-    return json_object_get_int_member_with_default(object, member, 0);
-}
-
 static Event event_of(const Follower *follower, const char *line, JsonObject *object)
 {
-    double time = json_object_get_double_member_with_default(object, "time", 0);
+    double time = json_member_real(object, "time", 0);
 
     return (Event){
         .mount = follower->mount,
         .line = line,
-        .name = json_object_get_string_member_with_default(object, "event", "unknown"),
+        .name = json_member_text(object, "event", "unknown"),
         .time = time > 0 && time < 1e12 ? (gint64)(time * G_USEC_PER_SEC) : 0,
-        .id = (guint64)number_of(object, "id"),
+        .id = (guint64)json_member_number(object, "id"),
         .path = json_path_dup(object, "path"),
         .old_path = json_path_dup(object, "old_path"),
-        .reason = json_object_get_string_member_with_default(object, "reason", NULL),
-        .pid = (pid_t)number_of(object, "pid"),
-        .uid = (uid_t)number_of(object, "uid"),
-        .count = (guint64)number_of(object, "count"),
+        .reason = json_member_text(object, "reason", NULL),
+        .pid = (pid_t)json_member_number(object, "pid"),
+        .uid = (uid_t)json_member_number(object, "uid"),
+        .count = (guint64)json_member_number(object, "count"),
     };
 }
 

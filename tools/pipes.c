@@ -11,6 +11,7 @@
 
 #include "autofd.h"
 #include "fileid.h"
+#include "jsonmember.h"
 #include "jsonpath.h"
 
 /* A path may be longer than PATH_MAX, and JSON and base64 make it longer still. */
@@ -22,12 +23,8 @@
 
 static gint64 to_usec(JsonObject *object, const char *member)
 {
-    JsonNode *node = json_object_get_member(object, member);
-    double seconds;
+    double seconds = json_member_real(object, member, FIFO_UNKNOWN);
 
-    if (node == NULL || !JSON_NODE_HOLDS_VALUE(node))
-        return FIFO_UNKNOWN;
-    seconds = json_node_get_double(node);
     if (!(seconds >= 0 && seconds < (double)(G_MAXINT64 / G_USEC_PER_SEC)))
         return FIFO_UNKNOWN;
     return (gint64)(seconds * G_USEC_PER_SEC + 0.5);
@@ -35,12 +32,12 @@ static gint64 to_usec(JsonObject *object, const char *member)
 
 static guint to_uint(JsonObject *object, const char *member)
 {
-    return (guint)json_object_get_int_member_with_default(object, member, 0);
+    return (guint)json_member_number(object, member);
 }
 
 static char *to_text(JsonObject *object, const char *member, const char *otherwise)
 {
-    return g_strdup(json_object_get_string_member_with_default(object, member, otherwise));
+    return g_strdup(json_member_text(object, member, otherwise));
 }
 
 static void fill_creator(Fifo *fifo, JsonObject *object)
@@ -53,7 +50,7 @@ static void fill_creator(Fifo *fifo, JsonObject *object)
     creator = json_node_get_object(node);
     fifo->creator_pid = (pid_t)to_uint(creator, "pid");
     fifo->creator_command = to_text(creator, "comm", "");
-    fifo->creator_alive = json_object_get_boolean_member_with_default(creator, "alive", FALSE);
+    fifo->creator_alive = json_member_flag(creator, "alive");
 }
 
 static Fifo *fifo_from_object(JsonObject *object)
@@ -64,13 +61,13 @@ static Fifo *fifo_from_object(JsonObject *object)
     fifo->path = json_path_dup(object, "path");
     if (fifo->path == NULL)
         fifo->path = g_strdup("");
-    fifo->id = (guint64)json_object_get_int_member_with_default(object, "id", 0);
+    fifo->id = (guint64)json_member_number(object, "id");
     fifo->mode = (guint)g_ascii_strtoull(mode, NULL, 8);
     fifo->uid = to_uint(object, "uid");
     fifo->gid = to_uint(object, "gid");
     fill_creator(fifo, object);
     fifo->daemon_state = to_text(object, "state", "unknown");
-    fifo->used = json_object_get_boolean_member_with_default(object, "used", FALSE);
+    fifo->used = json_member_flag(object, "used");
     fifo->created = to_usec(object, "created");
     fifo->last_used = to_usec(object, "last_used");
     fifo->expires = to_usec(object, "expires");
@@ -80,7 +77,7 @@ static Fifo *fifo_from_object(JsonObject *object)
     fifo->grace = to_usec(object, "grace");
     fifo->max_age = to_usec(object, "max_age");
     fifo->open_timeout = to_usec(object, "open_timeout");
-    fifo->asked_bytes = json_object_get_int_member_with_default(object, "capacity", 0);
+    fifo->asked_bytes = json_member_number(object, "capacity");
     if (fifo->asked_bytes <= 0)
         fifo->asked_bytes = FIFO_UNKNOWN;
     return fifo;
