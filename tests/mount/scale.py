@@ -15,7 +15,7 @@ from fifofs_test import Mount, wait_until
 COUNT = int(os.environ.get('FIFOFS_TEST_FIFOS', '2000'))
 IDLE_SECONDS = float(os.environ.get('FIFOFS_TEST_IDLE_SECONDS', '2'))
 # Making many takes its time.
-PATIENCE = 60 + COUNT / 1000
+PATIENCE = 30 + COUNT / 2000
 
 TIMES = 50
 REQUEST = re.compile(r'fifofs_request_duration_seconds_count\{kind="(\w+)"\} (\d+)')
@@ -109,6 +109,8 @@ def resident(pid):
 
 
 class Idle(fifofs_test.TestCase):
+    deadline_seconds = 3 * PATIENCE + 2 * IDLE_SECONDS
+
     def make(self, mount):
         for number in range(COUNT):
             os.mkfifo(f'{mount.path}/fifo-{number:011}')
