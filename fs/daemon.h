@@ -8,6 +8,7 @@
  *    only it can answer.
  *  - With io_uring there is a *ring thread* for each processor, and most requests are answered in
  *    these, several at once; the same holds for each. The request thread is left with the rest.
+ *    What is not answered at once is answered by a thread that does nothing else (uring.h).
  *  - The *main thread* runs the GMainLoop: deadlines, inotify, pidfds, signals, notifications
  *    (reaper.c, kernel.c).
  *  - The *watch thread* does nothing but add inotify watches on directories of the mount (watch.c
@@ -16,8 +17,8 @@
  *    (openers.c). It alone may wait for the mount and for /proc.
  *
  * Locks: the registry lock is the only one, but for one in each open control file, which comes
- * before it. Nobody holds it across a notification, an open, an inotify_add_watch() or an answer: an
- * answer from another thread waits for the ring thread that has brought the request.
+ * before it. Nobody holds it across a notification, an open, an inotify_add_watch() or an answer:
+ * one from another thread waits for the ring thread that has brought the request.
  */
 #pragma once
 

@@ -23,6 +23,7 @@
 #include "service.h"
 #include "slice.h"
 #include "session.h"
+#include "uring.h"
 
 typedef struct {
     FfDaemon daemon;
@@ -170,12 +171,14 @@ static void run(Life *life)
 
 /*
  * Requests first: what else there is may be in the middle of answering one. Only rings must go
- * after the last who answers what came over them, which is the watch thread.
+ * after the last who answers what came over them.
  */
 static void take_apart(Life *life)
 {
-    if (life->io_uring)
+    if (life->io_uring) {
         ff_watch_stop(life->daemon.watch);
+        ff_uring_finish();
+    }
     if (life->session != NULL)
         ff_session_stop(life->session);
     ff_watch_free(life->daemon.watch);

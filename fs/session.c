@@ -15,7 +15,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "uring.h"
+
 #define DEVICE "/dev/fuse"
+
+/*
+ * How many requests each ring can have at a time: those that are kept back, or that read events and
+ * find none, have a place until they are answered. When all are taken, others on that CPU wait.
+ */
+#define RING_PLACES "64"
 
 #define WAKE_SIGNAL   SIGUSR1
 #define WAKE_INTERVAL (10 * G_TIME_SPAN_MILLISECOND)
@@ -64,7 +72,8 @@ static char *mount_option_text(const FfOptions *options)
 
     return g_strconcat("default_permissions,subtype=fifofs,fsname=", source,
                        options->allow_other ? ",allow_other" : "",
-                       options->io_uring ? ",io_uring" : "", passed_on, NULL);
+                       options->io_uring ? ",io_uring,io_uring_q_depth=" RING_PLACES : "",
+                       passed_on, NULL);
 }
 
 static struct fuse_session *new_fuse_session(const FfOptions *options,
@@ -177,6 +186,8 @@ FfSession *ff_session_new(const FfOptions *options, const struct fuse_lowlevel_o
         return NULL;
     }
     catch_wake_signal();
+    if (options->io_uring)
+        ff_uring_prepare(options->debug);
     return g_steal_pointer(&session);
 }
 

@@ -112,6 +112,20 @@ static void give(const Answer *answer)
     fuse_pollhandle_destroy(answer->poll);
 }
 
+static void give_and_free(gpointer data)
+{
+    give(data);
+    g_free(data);
+}
+
+static void give_by_right_thread(const Answer *answer)
+{
+    if (answer->req != NULL && ff_uring_carries(answer->req))
+        ff_uring_answer(give_and_free, g_memdup2(answer, sizeof *answer));
+    else
+        give(answer);
+}
+
 /* Main thread, registry not locked: give what @collect_func finds to be given on all streams. */
 static void give_all(FfStreams *streams, void (*collect_func)(FfStream *stream, GArray *answers))
 {
@@ -127,7 +141,7 @@ static void give_all(FfStreams *streams, void (*collect_func)(FfStream *stream, 
             collect_func(stream, answers);
     }
     for (guint i = 0; i < answers->len; i++)
-        give(&g_array_index(answers, Answer, i));
+        give_by_right_thread(&g_array_index(answers, Answer, i));
 }
 
 /* Main thread: something has happened. */

@@ -24,13 +24,34 @@ void ff_uring_check_request(fuse_req_t req)
 {
 }
 
+void ff_uring_prepare(gboolean debug)
+{
+}
+
+void ff_uring_answer(void (*func)(gpointer data), gpointer data)
+{
+    func(data);
+}
+
+void ff_uring_finish(void)
+{
+}
+
 #else
 
 #include <errno.h>
+#include <fuse_log.h>
 #include <stdarg.h>
 
 /* Whether the kernel will use it is said by the module, which has it off by default. */
 #define PARAMETER "/sys/module/fuse/parameters/enable_uring"
+
+typedef struct {
+    void (*func)(gpointer data);
+    gpointer data;
+} Answer;
+
+static GThreadPool *answerers;
 
 /* Nothing more is to be said. */
 static gint settled;
@@ -45,9 +66,48 @@ gboolean ff_uring_carries(fuse_req_t req)
     return fuse_req_is_uring(req);
 }
 
-static void settle_without(const char *reason)
+static void discard(enum fuse_log_level level, const char *format, va_list arguments)
+{
+}
+
+static void give_answer(gpointer data, gpointer user_data)
+{
+    g_autofree Answer *answer = data;
+
+    answer->func(answer->data);
+}
+
+void ff_uring_answer(void (*func)(gpointer data), gpointer data)
+{
+    Answer *answer = g_new(Answer, 1);
+
+    *answer = (Answer){func, data};
+    g_thread_pool_push(answerers, answer, NULL);
+}
+
+void ff_uring_finish(void)
+{
+    if (answerers != NULL)
+        g_thread_pool_free(g_steal_pointer(&answerers), FALSE, TRUE);
+}
+
+void ff_uring_prepare(gboolean debug)
+{
+    /* One of its own: what runs in others may wait for the mount. */
+    answerers = g_thread_pool_new(give_answer, NULL, 1, TRUE, NULL);
+    if (!debug)
+        fuse_set_log_func(discard);
+}
+
+static void settle(void)
 {
     g_atomic_int_set(&settled, 1);
+    fuse_set_log_func(NULL);
+}
+
+static void settle_without(const char *reason)
+{
+    settle();
     g_warning("mounted without io_uring: %s", reason);
 }
 
@@ -76,7 +136,7 @@ void ff_uring_check_request(fuse_req_t req)
     if (g_atomic_int_get(&settled))
         return;
     if (fuse_req_is_uring(req))
-        g_atomic_int_set(&settled, 1);
+        settle();
     else if (library_lacks_it(req))
         settle_without("this libfuse was built without it (its option enable-io-uring)");
     else

@@ -14,6 +14,23 @@
 /* Return: what this build lacks for it, for people to read, or NULL. */
 const char *ff_uring_missing(void);
 
+/*
+ * The session is about to begin: libfuse says nothing, unless @debug, until one of the checks below
+ * has said it in one line.
+ */
+void ff_uring_prepare(gboolean debug);
+
+/*
+ * Have a request that came over a ring answered by @func, in a thread which does nothing else. The
+ * place in the ring is then that thread's, and a next request that comes by it cannot be served
+ * before the thread has run once (io_uring_cmd_complete_in_task()). So it must be one that never
+ * waits for the mount: not the watch thread, nor the main thread with its notifications.
+ */
+void ff_uring_answer(void (*func)(gpointer data), gpointer data);
+
+/* Wait for what ff_uring_answer() was given; nothing more comes. */
+void ff_uring_finish(void);
+
 /* Did the request come over a ring? Before it is answered. */
 gboolean ff_uring_carries(fuse_req_t req);
 
