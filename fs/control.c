@@ -38,6 +38,8 @@ struct Handle {
     /* What was made and not read yet, and the offset at which it begins. */
     GString *content;
     off_t offset;
+    /* Of the last two: two threads of a process may read at once. Before the registry's. */
+    GMutex lock;
 };
 
 /* Root and the owner of the mount. */
@@ -204,12 +206,31 @@ static void handle_free(gpointer data)
     ff_pipes_reader_free(handle->pipes);
     g_clear_pointer(&handle->stream, ff_stream_close);
     g_string_free(handle->content, TRUE);
+    g_mutex_clear(&handle->lock);
     g_free(handle);
 }
 
 GHashTable *ff_control_handles_new(void)
 {
     return g_hash_table_new_full(NULL, NULL, handle_free, NULL);
+}
+
+static void add_handle(FfDaemon *daemon, Handle *handle)
+{
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+
+    g_hash_table_add(daemon->handles, handle);
+}
+
+/* Freeing one takes the lock itself. */
+static void remove_handle(FfDaemon *daemon, Handle *handle)
+{
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+
+        g_hash_table_steal(daemon->handles, handle);
+    }
+    handle_free(handle);
 }
 
 void ff_control_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
@@ -228,26 +249,22 @@ void ff_control_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
     handle = g_new0(Handle, 1);
     handle->file = &files[id - FIRST_FILE_ID];
     handle->content = g_string_new(NULL);
+    g_mutex_init(&handle->lock);
     handle->file->open(handle, req);
-    g_hash_table_add(daemon->handles, handle);
+    add_handle(daemon, handle);
     fi->fh = (uintptr_t)handle;
     /* The size is not known before it is read. */
     fi->direct_io = 1;
     fi->nonseekable = handle->stream != NULL;
     if (fuse_reply_open(req, fi) < 0)
-        g_hash_table_remove(daemon->handles, handle);
+        remove_handle(daemon, handle);
 }
 
-void ff_control_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
-                     struct fuse_file_info *fi)
+static void read_content(Handle *handle, fuse_req_t req, size_t size, off_t offset)
 {
-    Handle *handle = (Handle *)(uintptr_t)fi->fh;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handle->lock);
     size_t length;
 
-    if (handle->stream != NULL) {
-        ff_stream_read(handle->stream, req, MIN(size, PIECE_BYTES), (fi->flags & O_NONBLOCK) == 0);
-        return;
-    }
     if (offset == 0 && handle->offset != 0) {
         g_string_truncate(handle->content, 0);
         handle->offset = 0;
@@ -257,7 +274,6 @@ void ff_control_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
         fuse_reply_err(req, ESPIPE);
         return;
     }
-    size = MIN(size, PIECE_BYTES);
     if (handle->content->len < size)
         handle->file->fill(handle, ff_ops_daemon(req), size);
     length = MIN(handle->content->len, size);
@@ -267,11 +283,23 @@ void ff_control_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
     }
 }
 
+void ff_control_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
+                     struct fuse_file_info *fi)
+{
+    Handle *handle = (Handle *)(uintptr_t)fi->fh;
+
+    size = MIN(size, PIECE_BYTES);
+    if (handle->stream != NULL)
+        ff_stream_read(handle->stream, req, size, (fi->flags & O_NONBLOCK) == 0);
+    else
+        read_content(handle, req, size, offset);
+}
+
 void ff_control_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
     FfDaemon *daemon = ff_ops_daemon(req);
 
-    g_hash_table_remove(daemon->handles, (Handle *)(uintptr_t)fi->fh);
+    remove_handle(daemon, (Handle *)(uintptr_t)fi->fh);
     fuse_reply_err(req, 0);
 }
 

@@ -23,6 +23,7 @@
 #include "service.h"
 #include "slice.h"
 #include "session.h"
+#include "uring.h"
 
 typedef struct {
     FfDaemon daemon;
@@ -30,6 +31,7 @@ typedef struct {
     /* That of the options, which may be replaced. */
     char *mountpoint;
     FfSession *session;
+    gboolean io_uring;
     FfBackground background;
     GMainLoop *loop;
 } Life;
@@ -40,6 +42,15 @@ static void on_session_ended(gpointer data)
 
     /* The daemon is the first member. */
     g_main_loop_quit(((Life *)daemon)->loop);
+}
+
+/* Where libfuse tells nobody else (stream.c). */
+static void on_interrupted(gpointer data)
+{
+    FfDaemon *daemon = data;
+
+    if (((Life *)daemon)->io_uring)
+        ff_streams_interrupted(daemon->streams);
 }
 
 static gboolean on_terminate(gpointer data)
@@ -101,6 +112,7 @@ static gboolean system_failure(GError **error, const char *what)
 
 static gboolean build(Life *life, GError **error)
 {
+    static const FfSessionEvents events = {on_session_ended, on_interrupted};
     FfDaemon *daemon = &life->daemon;
     const FfOptions *options = daemon->options;
 
@@ -123,8 +135,9 @@ static gboolean build(Life *life, GError **error)
     daemon->creators = ff_creators_new(daemon->registry, NULL);
     if (daemon->creators == NULL)
         return system_failure(error, "an epoll instance");
-    life->session = ff_session_new(options, &ff_ops, daemon, daemon->requests, on_session_ended,
-                                   error);
+    life->io_uring = options->io_uring;
+    life->session = ff_session_new(options, life->io_uring ? &ff_ring_ops : &ff_ops, daemon,
+                                   daemon->requests, &events, error);
     if (life->session == NULL)
         return FALSE;
     daemon->session = ff_session_fuse(life->session);
@@ -156,9 +169,16 @@ static void run(Life *life)
     ff_service_stopping();
 }
 
-/* Requests first: what else there is may be in the middle of answering one. */
+/*
+ * Requests first: what else there is may be in the middle of answering one. Only rings must go
+ * after the last who answers what came over them.
+ */
 static void take_apart(Life *life)
 {
+    if (life->io_uring) {
+        ff_watch_stop(life->daemon.watch);
+        ff_uring_finish();
+    }
     if (life->session != NULL)
         ff_session_stop(life->session);
     ff_watch_free(life->daemon.watch);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "uring.h"
 
 typedef struct NameRequest NameRequest;
 
@@ -54,7 +55,7 @@ static void answer(fuse_req_t req, int r, const struct fuse_entry_param *entry)
         fuse_reply_err(req, -r);
 }
 
-static void serve(gpointer data);
+static void serve_again(gpointer data);
 
 /* May a FIFO come into this directory now? Else the request is kept back until it may. */
 static gboolean may_come_into(NameRequest *request, FfDaemon *daemon, guint64 id)
@@ -62,7 +63,7 @@ static gboolean may_come_into(NameRequest *request, FfDaemon *daemon, guint64 id
     FfNode *directory = ff_registry_find(daemon->registry, id);
 
     return directory == NULL || !ff_node_is_linked(directory) ||
-           ff_watch_ensure(daemon->watch, directory, serve, request);
+           ff_watch_ensure(daemon->watch, directory, serve_again, request);
 }
 
 static gboolean may_go_on(NameRequest *request, FfDaemon *daemon)
@@ -102,6 +103,17 @@ static void serve(gpointer data)
     }
     if (r != KEPT_BACK)
         answer(request->req, r, &entry);
+}
+
+/* The watch thread lets it go on. */
+static void serve_again(gpointer data)
+{
+    const NameRequest *request = data;
+
+    if (ff_uring_carries(request->req))
+        ff_uring_answer(serve, data);
+    else
+        serve(data);
 }
 
 void ff_op_forget(fuse_req_t req, fuse_ino_t id, uint64_t n)
@@ -206,7 +218,8 @@ static int look_up(NameRequest *request, FfDaemon *daemon, struct fuse_entry_par
 
     if (r < 0)
         return r;
-    if (!ff_ops_may_be_told(node) && !ff_watch_ensure(daemon->watch, directory, serve, request))
+    if (!ff_ops_may_be_told(node) &&
+        !ff_watch_ensure(daemon->watch, directory, serve_again, request))
         return KEPT_BACK;
     ff_retries_found(daemon->retries, fuse_req_ctx(request->req)->pid, node);
     ff_openers_note(daemon->openers, node, fuse_req_ctx(request->req)->pid);

@@ -12,6 +12,9 @@
 
 extern const struct fuse_lowlevel_ops ff_ops;
 
+/* The same for a mount with io_uring, where they come from several threads at once. */
+extern const struct fuse_lowlevel_ops ff_ring_ops;
+
 /* Timeouts of entries and attributes, in seconds: until the daemon says otherwise. */
 #define FF_FOREVER 1e9
 

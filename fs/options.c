@@ -7,6 +7,7 @@
 #include "config.h"
 #include "declared.h"
 #include "parse.h"
+#include "uring.h"
 
 G_DEFINE_QUARK(ff - options - error - quark, ff_options_error)
 
@@ -117,6 +118,17 @@ static char *show_allow_other(const FfOptions *options, const Option *option)
     return g_strdup(options->allow_other ? "true" : "false");
 }
 
+static gboolean take_io_uring(FfOptions *options, const Option *option, const char *value)
+{
+    options->io_uring = TRUE;
+    return TRUE;
+}
+
+static char *show_io_uring(const FfOptions *options, const Option *option)
+{
+    return g_strdup(options->io_uring ? "true" : "false");
+}
+
 static gboolean take_config(FfOptions *options, const Option *option, const char *value)
 {
     g_free(options->config);
@@ -194,6 +206,7 @@ static const Option table[] = {
     {"ro", NULL, NULL, pass_on, show_passed_on},
     {"noexec", NULL, NULL, pass_on, show_passed_on},
     {"noatime", NULL, NULL, pass_on, show_passed_on},
+    {"io_uring", NULL, NULL, take_io_uring, show_io_uring},
     {"rw", NULL, NULL, ignore, NULL},
     {"exec", NULL, NULL, ignore, NULL},
     {"nosuid", NULL, NULL, ignore, NULL},
@@ -317,9 +330,12 @@ static void fill_defaults(FfOptions *options)
 gboolean ff_options_settle(FfOptions *options, GError **error)
 {
     const FfModes *modes = &options->registry.modes;
+    const char *missing = options->io_uring ? ff_uring_missing() : NULL;
 
     fill_defaults(options);
 
+    if (missing != NULL)
+        return ff_options_fail(error, "option 'io_uring' cannot be had: %s", missing);
     if ((modes->fifo_floor & ~modes->fifo_ceiling) != 0)
         return ff_options_fail(error,
                                "floor %04o allows what ceiling %04o forbids: raise the ceiling",
@@ -330,7 +346,7 @@ gboolean ff_options_settle(FfOptions *options, GError **error)
 char *ff_options_describe(void)
 {
     GString *text = g_string_new(
-        "Mount options (-o NAME[=VALUE],...; also ro, noexec, noatime), with defaults:\n");
+        "Mount options (-o NAME[=VALUE],...; also ro, noexec, noatime, io_uring):\n");
 
     for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
         g_autofree char *left = NULL;

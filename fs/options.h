@@ -45,6 +45,7 @@ typedef struct {
     char *config;
     /* Which of ro, noexec and noatime; bits. */
     guint passed_on;
+    gboolean io_uring;
     FfRegistryOptions registry;
     /* FfDeclared, from the configuration file. */
     GPtrArray *declared;

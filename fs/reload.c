@@ -32,6 +32,9 @@ static gboolean check_fixed(const FfOptions *is, const FfOptions *wanted, GError
     if (is->passed_on != wanted->passed_on)
         return ff_options_fail(error, "ro, noexec and noatime cannot change while it is mounted: "
                                       "unmount it and mount it again");
+    if (is->io_uring != wanted->io_uring)
+        return ff_options_fail(error, "io_uring cannot change while it is mounted: unmount it and "
+                                      "mount it again");
     return TRUE;
 }
 

@@ -2,6 +2,7 @@
 #include "requests.h"
 
 #include <linux/fuse.h>
+#include <time.h>
 
 #include "metrics.h"
 
@@ -48,11 +49,16 @@ static const struct {
     {1000000, "0.001"},  {10000000, "0.01"},  {100000000, "0.1"},
 };
 
+/*
+ * Rings of io_uring note in several threads at once. A lock would cost each request more than
+ * noting it, so these are counted atomically, and each request in one bucket only: those below it,
+ * which Prometheus wants too, follow when they are read.
+ */
 typedef struct {
     const char *name;
-    guint64 count;
     gint64 nsec;
-    guint64 buckets[G_N_ELEMENTS(buckets)];
+    /* The last one has no bound. */
+    guint64 buckets[G_N_ELEMENTS(buckets) + 1];
 } Kind;
 
 struct FfRequests {
@@ -93,30 +99,43 @@ void ff_requests_free(FfRequests *requests)
     g_free(requests);
 }
 
+gint64 ff_requests_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
+}
+
 void ff_requests_note(FfRequests *requests, guint32 opcode, gint64 nsec)
 {
     Kind *kind = g_hash_table_lookup(requests->by_opcode, GUINT_TO_POINTER(opcode));
+    guint bucket = 0;
 
     if (kind == NULL)
         kind = requests->other;
-    kind->count++;
-    kind->nsec += nsec;
-    for (guint i = 0; i < G_N_ELEMENTS(buckets); i++)
-        if (nsec <= buckets[i].nsec)
-            kind->buckets[i]++;
+    while (bucket < G_N_ELEMENTS(buckets) && nsec > buckets[bucket].nsec)
+        bucket++;
+    __atomic_fetch_add(&kind->nsec, nsec, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&kind->buckets[bucket], 1, __ATOMIC_RELAXED);
 }
 
 static void append_kind(const Kind *kind, GString *out)
 {
-    for (guint i = 0; i < G_N_ELEMENTS(buckets); i++)
+    gint64 nsec = __atomic_load_n(&kind->nsec, __ATOMIC_RELAXED);
+    guint64 count = 0;
+
+    for (guint i = 0; i <= G_N_ELEMENTS(buckets); i++) {
+        count += __atomic_load_n(&kind->buckets[i], __ATOMIC_RELAXED);
         g_string_append_printf(out, METRIC "_bucket{kind=\"%s\",le=\"%s\"} %" G_GUINT64_FORMAT "\n",
-                               kind->name, buckets[i].seconds, kind->buckets[i]);
+                               kind->name, i < G_N_ELEMENTS(buckets) ? buckets[i].seconds : "+Inf",
+                               count);
+    }
     g_string_append_printf(out,
-                           METRIC "_bucket{kind=\"%s\",le=\"+Inf\"} %" G_GUINT64_FORMAT "\n" METRIC
-                                  "_sum{kind=\"%s\"} %" G_GINT64_FORMAT ".%09d\n" METRIC
+                           METRIC "_sum{kind=\"%s\"} %" G_GINT64_FORMAT ".%09d\n" METRIC
                                   "_count{kind=\"%s\"} %" G_GUINT64_FORMAT "\n",
-                           kind->name, kind->count, kind->name, kind->nsec / 1000000000,
-                           (int)(kind->nsec % 1000000000), kind->name, kind->count);
+                           kind->name, nsec / 1000000000, (int)(nsec % 1000000000), kind->name,
+                           count);
 }
 
 void ff_requests_append(const FfRequests *requests, GString *out)

@@ -15,7 +15,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "uring.h"
+
 #define DEVICE "/dev/fuse"
+
+/*
+ * How many requests each ring can have at a time: those that are kept back, or that read events and
+ * find none, have a place until they are answered. When all are taken, others on that CPU wait.
+ */
+#define RING_PLACES "64"
 
 #define WAKE_SIGNAL   SIGUSR1
 #define WAKE_INTERVAL (10 * G_TIME_SPAN_MILLISECOND)
@@ -26,8 +34,9 @@
 struct FfSession {
     struct fuse_session *fuse;
     FfRequests *requests;
-    void (*on_ended)(gpointer data);
+    const FfSessionEvents *events;
     gpointer data;
+    gboolean io_uring;
     GThread *thread;
     /* Of the same thread, for pthread_kill(); set before it can sleep. */
     pthread_t thread_id;
@@ -62,7 +71,9 @@ static char *mount_option_text(const FfOptions *options)
     g_autofree char *passed_on = ff_options_passed_on(options);
 
     return g_strconcat("default_permissions,subtype=fifofs,fsname=", source,
-                       options->allow_other ? ",allow_other" : "", passed_on, NULL);
+                       options->allow_other ? ",allow_other" : "",
+                       options->io_uring ? ",io_uring,io_uring_q_depth=" RING_PLACES : "",
+                       passed_on, NULL);
 }
 
 static struct fuse_session *new_fuse_session(const FfOptions *options,
@@ -151,7 +162,7 @@ static gboolean check_fuse(GError **error)
 }
 
 FfSession *ff_session_new(const FfOptions *options, const struct fuse_lowlevel_ops *ops,
-                          gpointer data, FfRequests *requests, void (*on_ended)(gpointer data),
+                          gpointer data, FfRequests *requests, const FfSessionEvents *events,
                           GError **error)
 {
     g_autoptr(FfSession) session = g_new0(FfSession, 1);
@@ -160,8 +171,9 @@ FfSession *ff_session_new(const FfOptions *options, const struct fuse_lowlevel_o
     if (!check_fuse(error))
         return NULL;
     session->requests = requests;
-    session->on_ended = on_ended;
+    session->events = events;
     session->data = data;
+    session->io_uring = options->io_uring;
     session->fuse = new_fuse_session(options, ops, data);
     if (session->fuse == NULL) {
         g_set_error(error, FF_OPTIONS_ERROR, FF_EXIT_FAILED, "libfuse refuses to start");
@@ -174,6 +186,8 @@ FfSession *ff_session_new(const FfOptions *options, const struct fuse_lowlevel_o
         return NULL;
     }
     catch_wake_signal();
+    if (options->io_uring)
+        ff_uring_prepare(options->debug);
     return g_steal_pointer(&session);
 }
 
@@ -182,22 +196,16 @@ struct fuse_session *ff_session_fuse(FfSession *session)
     return session->fuse;
 }
 
-static gint64 nanoseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
-}
-
 static void serve_one(FfSession *session, const struct fuse_buf *buffer)
 {
     /* Requests are spliced into a pipe only for file systems that take written data that way. */
     guint32 opcode = ((const struct fuse_in_header *)buffer->mem)->opcode;
-    gint64 begin = nanoseconds();
+    gint64 begin = ff_requests_clock();
 
     fuse_session_process_buf(session->fuse, buffer);
-    ff_requests_note(session->requests, opcode, nanoseconds() - begin);
+    ff_requests_note(session->requests, opcode, ff_requests_clock() - begin);
+    if (opcode == FUSE_INTERRUPT)
+        session->events->interrupted(session->data);
 }
 
 static gpointer serve(gpointer data)
@@ -218,13 +226,23 @@ static gpointer serve(gpointer data)
     }
     free(buffer.mem);
     g_atomic_int_set(&session->thread_ended, 1);
-    session->on_ended(session->data);
+    session->events->ended(session->data);
     return NULL;
 }
 
 void ff_session_start(FfSession *session)
 {
     session->thread = g_thread_new("requests", serve, session);
+}
+
+/*
+ * The rings and their threads are libfuse's, and only its own loop takes them apart, when it ends;
+ * with a session that has ended it does nothing else (lib/fuse_loop.c).
+ */
+static void stop_rings(FfSession *session)
+{
+    if (session->io_uring)
+        fuse_session_loop(session->fuse);
 }
 
 void ff_session_stop(FfSession *session)
@@ -236,6 +254,7 @@ void ff_session_stop(FfSession *session)
         g_usleep(WAKE_INTERVAL);
     }
     g_clear_pointer(&session->thread, g_thread_join);
+    stop_rings(session);
     fuse_session_unmount(session->fuse);
 }
 

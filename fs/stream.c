@@ -3,16 +3,26 @@
  * Everything here is under the registry lock but the answers themselves, which go out when it is
  * released. Requests come and are interrupted in one thread, the request thread, so that between
  * the two there is no race.
+ *
+ * Over io_uring neither is so, and libfuse tells no interrupts (3.18: fuse_free_req()), nor which
+ * request a number is. So after any interrupt all reads that came over a ring are ended with EINTR,
+ * which those who were not meant take up again; else nobody could end a program that reads events
+ * before the next one. It is done a moment later, as the read may not have come here yet.
  */
 #include "stream.h"
 
 #include <errno.h>
 #include <poll.h>
 
+#include "uring.h"
+
+#define INTERRUPT_DELAY (20 * G_TIME_SPAN_MILLISECOND)
+
 struct FfStreams {
     FfRegistry *registry;
     FfEvents *events;
     GSource *source;
+    GSource *interrupt_source;
     /* The set of open streams. */
     GHashTable *open;
 };
@@ -30,11 +40,13 @@ struct FfStream {
 typedef struct {
     fuse_req_t req;
     size_t size;
+    gboolean over_ring;
 } Read;
 
 /* What is to be done once the lock is released. */
 typedef struct {
     fuse_req_t req;
+    /* NULL for EINTR. */
     GBytes *bytes;
     struct fuse_pollhandle *poll;
 } Answer;
@@ -90,32 +102,81 @@ static void reply_bytes(fuse_req_t req, GBytes *bytes)
 
 static void give(const Answer *answer)
 {
-    if (answer->req != NULL)
+    if (answer->req != NULL && answer->bytes != NULL)
         reply_bytes(answer->req, answer->bytes);
+    else if (answer->req != NULL)
+        fuse_reply_err(answer->req, EINTR);
     if (answer->poll == NULL)
         return;
     fuse_lowlevel_notify_poll(answer->poll);
     fuse_pollhandle_destroy(answer->poll);
 }
 
+static void give_and_free(gpointer data)
+{
+    give(data);
+    g_free(data);
+}
+
+static void give_by_right_thread(const Answer *answer)
+{
+    if (answer->req != NULL && ff_uring_carries(answer->req))
+        ff_uring_answer(give_and_free, g_memdup2(answer, sizeof *answer));
+    else
+        give(answer);
+}
+
+/* Main thread, registry not locked: give what @collect_func finds to be given on all streams. */
+static void give_all(FfStreams *streams, void (*collect_func)(FfStream *stream, GArray *answers))
+{
+    g_autoptr(GArray) answers = g_array_new(FALSE, FALSE, sizeof(Answer));
+
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(streams->registry);
+        GHashTableIter iter;
+        gpointer stream;
+
+        g_hash_table_iter_init(&iter, streams->open);
+        while (g_hash_table_iter_next(&iter, &stream, NULL))
+            collect_func(stream, answers);
+    }
+    for (guint i = 0; i < answers->len; i++)
+        give_by_right_thread(&g_array_index(answers, Answer, i));
+}
+
 /* Main thread: something has happened. */
 static gboolean dispatch(GSource *source, GSourceFunc callback, gpointer data)
 {
     FfStreams *streams = ((StreamsSource *)source)->streams;
-    g_autoptr(GArray) answers = g_array_new(FALSE, FALSE, sizeof(Answer));
-    GHashTableIter iter;
-    gpointer stream;
 
-    {
-        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(streams->registry);
+    /* Before looking: what happens from now on wakes again. */
+    g_source_set_ready_time(source, -1);
+    give_all(streams, collect);
+    return G_SOURCE_CONTINUE;
+}
 
-        g_source_set_ready_time(source, -1);
-        g_hash_table_iter_init(&iter, streams->open);
-        while (g_hash_table_iter_next(&iter, &stream, NULL))
-            collect(stream, answers);
+/* Take those that came over a ring out of the reads that wait, to be ended. */
+static void collect_deaf(FfStream *stream, GArray *answers)
+{
+    for (GList *link = stream->waiting.head, *next; link != NULL; link = next) {
+        Read *waiting = link->data;
+        Answer answer = {.req = waiting->req};
+
+        next = link->next;
+        if (!waiting->over_ring)
+            continue;
+        g_array_append_val(answers, answer);
+        g_queue_delete_link(&stream->waiting, link);
+        g_free(waiting);
     }
-    for (guint i = 0; i < answers->len; i++)
-        give(&g_array_index(answers, Answer, i));
+}
+
+static gboolean dispatch_interrupt(GSource *source, GSourceFunc callback, gpointer data)
+{
+    FfStreams *streams = ((StreamsSource *)source)->streams;
+
+    g_source_set_ready_time(source, -1);
+    give_all(streams, collect_deaf);
     return G_SOURCE_CONTINUE;
 }
 
@@ -127,29 +188,49 @@ static void wake(gpointer data)
         g_source_set_ready_time(streams->source, 0);
 }
 
+static GSource *new_source(FfStreams *streams, GSourceFuncs *funcs, GMainContext *context)
+{
+    GSource *source = g_source_new(funcs, sizeof(StreamsSource));
+
+    ((StreamsSource *)source)->streams = streams;
+    g_source_attach(source, context);
+    return source;
+}
+
 FfStreams *ff_streams_new(FfRegistry *registry, GMainContext *context)
 {
     static GSourceFuncs funcs = {.dispatch = dispatch};
+    static GSourceFuncs interrupt_funcs = {.dispatch = dispatch_interrupt};
     FfStreams *streams = g_new0(FfStreams, 1);
 
     streams->registry = registry;
     streams->open = g_hash_table_new(NULL, NULL);
-    streams->source = g_source_new(&funcs, sizeof(StreamsSource));
-    ((StreamsSource *)streams->source)->streams = streams;
-    g_source_attach(streams->source, context);
+    streams->source = new_source(streams, &funcs, context);
+    streams->interrupt_source = new_source(streams, &interrupt_funcs, context);
     streams->events = ff_events_new(registry, wake, streams);
     return streams;
+}
+
+static void end_source(GSource *source)
+{
+    g_source_destroy(source);
+    g_source_unref(source);
 }
 
 void ff_streams_free(FfStreams *streams)
 {
     if (streams == NULL)
         return;
-    g_source_destroy(streams->source);
-    g_source_unref(streams->source);
+    end_source(streams->source);
+    end_source(streams->interrupt_source);
     g_hash_table_unref(streams->open);
     ff_events_free(streams->events);
     g_free(streams);
+}
+
+void ff_streams_interrupted(FfStreams *streams)
+{
+    g_source_set_ready_time(streams->interrupt_source, g_get_monotonic_time() + INTERRUPT_DELAY);
 }
 
 const FfEvents *ff_streams_events(const FfStreams *streams)
@@ -215,7 +296,7 @@ static GBytes *take_or_wait(FfStream *stream, fuse_req_t req, size_t size, gbool
     if (may_wait) {
         Read *waiting = g_new(Read, 1);
 
-        *waiting = (Read){req, size};
+        *waiting = (Read){req, size, ff_uring_carries(req)};
         g_queue_push_tail(&stream->waiting, waiting);
     }
     return NULL;

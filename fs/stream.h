@@ -20,6 +20,9 @@ typedef struct FfStream FfStream;
 /* @context: where reads that have waited are answered. */
 FfStreams *ff_streams_new(FfRegistry *registry, GMainContext *context);
 
+/* Some request was interrupted, of which libfuse may not tell. Any thread. */
+void ff_streams_interrupted(FfStreams *streams);
+
 /* No stream is open any more, or the session is gone. Accepts NULL. */
 void ff_streams_free(FfStreams *streams);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfStreams, ff_streams_free)

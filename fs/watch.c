@@ -578,12 +578,19 @@ FfWatch *ff_watch_new(FfRegistry *registry, const char *mountpoint, GMainContext
     return watch;
 }
 
+void ff_watch_stop(FfWatch *watch)
+{
+    if (watch->thread == NULL)
+        return;
+    want(watch, NO_DIRECTORY);
+    g_clear_pointer(&watch->thread, g_thread_join);
+}
+
 void ff_watch_free(FfWatch *watch)
 {
     if (watch == NULL)
         return;
-    want(watch, NO_DIRECTORY);
-    g_thread_join(watch->thread);
+    ff_watch_stop(watch);
     g_source_destroy(watch->source);
     g_source_unref(watch->source);
     close(watch->inotify);

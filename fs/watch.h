@@ -33,6 +33,12 @@ typedef void (*FfWatchResume)(gpointer data);
 FfWatch *ff_watch_new(FfRegistry *registry, const char *mountpoint, GMainContext *context);
 
 /*
+ * End the watch thread: requests that are kept back are so for ever. The mount must be gone or the
+ * request thread alive. ff_watch_free() does it too.
+ */
+void ff_watch_stop(FfWatch *watch);
+
+/*
  * The mount must be gone or the request thread alive, so that the watch thread can end. Accepts
  * NULL.
  */

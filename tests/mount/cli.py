@@ -101,6 +101,19 @@ def run_with_device(make_device, mountpoint):
             libc_call('umount2', os.fsencode(directory), _MNT_DETACH)
 
 
+def thread_names(pid):
+    for thread in os.listdir(f'/proc/{pid}/task'):
+        with open(f'/proc/{pid}/task/{thread}/comm', encoding='utf-8') as name:
+            yield name.read().strip()
+
+
+def libfuse_version():
+    """(major, minor) of the libfuse that fifofs is linked with."""
+    told = subprocess.run(['ldd', binary('FIFOFS_BIN')], check=True, capture_output=True, text=True)
+    library = os.path.realpath(re.search(r'libfuse3\.so\S* => (\S+)', told.stdout)[1])
+    return tuple(map(int, re.search(r'\.so\.(\d+)\.(\d+)', library).groups()))
+
+
 class CliTestCase(fifofs_test.TestCase):
 
     def setUp(self):
@@ -213,6 +226,22 @@ class Usage(CliTestCase):
                 outcome = run_fifofs('-o', options, self.mountpoint)
                 self.assert_refused(outcome, USAGE, 'floor', 'ceiling')
 
+    def test_io_uring_is_refused_or_missed_in_one_line_where_it_cannot_be_had(self):
+        version = libfuse_version()
+        if version < (3, 18):
+            outcome = run_fifofs('-o', 'io_uring', self.mountpoint)
+            self.assert_refused(outcome, USAGE, 'io_uring', 'libfuse 3.18',
+                                f'libfuse {version[0]}.{version[1]}')
+            return
+        daemon = self.serve('-o', 'io_uring', self.mountpoint)
+        os.mkfifo(self.mountpoint + '/fifo')
+        has_rings = any(name.startswith('fuse-ring') for name in thread_names(daemon.pid))
+        daemon.terminate()
+        self.assert_ends_well(daemon, self.mountpoint)
+        told = daemon.stderr.read()
+        self.assertRegex(told, rb'\A\Z' if has_rings else
+                         rb'\Afifofs: mounted without io_uring: [^\n]+\n\Z')
+
     def test_wrong_words_are_refused(self):
         for words in [[], ['-f'], ['-o', 'allow_other'], [self.mountpoint, 'another'],
                       ['--nonsense', self.mountpoint], ['-x', self.mountpoint],
@@ -247,7 +276,7 @@ class Usage(CliTestCase):
             self.assertEqual((outcome.returncode, outcome.stderr), (0, b''))
             for option in (b'allow_other', b'ceiling', b'floor', b'dirceiling', b'uid', b'gid',
                            b'rootmode', b'lifetime', b'linger', b'grace', b'max-age',
-                           b'open-timeout', b'config'):
+                           b'open-timeout', b'config', b'io_uring'):
                 self.assertIn(option, outcome.stdout)
             lines = outcome.stdout.decode().splitlines()
             self.assertLess(len(lines), 24)         # it is read on a screen, above the next prompt

@@ -512,7 +512,7 @@ class Config(fifofs_test.TestCase):
             self.assertEqual(config, {
                 'mountpoint': mount.path, 'allow_other': 'false', 'ceiling': '0600',
                 'floor': '0000', 'dirceiling': '0700', 'rootmode': '0700', 'lifetime': 'auto',
-                'ro': 'false', 'noexec': 'false', 'noatime': 'false',
+                'ro': 'false', 'noexec': 'false', 'noatime': 'false', 'io_uring': 'false',
                 'linger': '30s', 'grace': '15min', 'max-age': 'infinity',
                 'open-timeout': 'infinity', 'capacity': 'default'})
 
@@ -530,7 +530,7 @@ class Config(fifofs_test.TestCase):
             self.assertEqual(config, {
                 'allow_other': 'true', 'ceiling': '0664', 'floor': '0600', 'dirceiling': '0750',
                 'rootmode': '1755', 'uid': '65534', 'gid': '61002', 'lifetime': 'use',
-                'ro': 'false', 'noexec': 'true', 'noatime': 'false',
+                'ro': 'false', 'noexec': 'true', 'noatime': 'false', 'io_uring': 'false',
                 'linger': '1500ms', 'grace': '1h', 'max-age': '36h',
                 'open-timeout': '3s', 'capacity': 'default'})
 
