@@ -119,10 +119,14 @@ static FfProcess *watch_process(FfCreators *creators, pid_t pid, int pidfd, cons
 static gboolean tell(GSource *source, GSourceFunc callback, gpointer data)
 {
     FfCreators *creators = ((TellerSource *)source)->creators;
-    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(creators->registry);
 
-    if (!ff_registry_tell_ended(creators->registry, TOLD_AT_ONCE))
-        g_source_set_ready_time(source, -1);
+    ff_registry_give_way(creators->registry);
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(creators->registry);
+
+        if (!ff_registry_tell_ended(creators->registry, TOLD_AT_ONCE))
+            g_source_set_ready_time(source, -1);
+    }
     return G_SOURCE_CONTINUE;
 }
 

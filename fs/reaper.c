@@ -158,8 +158,10 @@ static void run_errands(FfReaper *reaper, const GArray *errands)
 static gboolean dispatch(GSource *source, GSourceFunc callback, gpointer data)
 {
     FfReaper *reaper = ((ReaperSource *)source)->reaper;
-    g_autoptr(GArray) errands = handle_due(reaper);
+    g_autoptr(GArray) errands = NULL;
 
+    ff_registry_give_way(reaper->registry);
+    errands = handle_due(reaper);
     run_errands(reaper, errands);
     {
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(reaper->registry);

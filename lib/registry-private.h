@@ -7,6 +7,8 @@
 
 struct FfRegistry {
     GMutex lock;
+    /* How many threads wait for it; atomic. */
+    gint n_waiting;
     /* For whom whoever has the lock is at work. */
     FfActor actor;
     FfRegistryOptions options;

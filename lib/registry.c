@@ -19,9 +19,23 @@ typedef struct {
     gpointer data;
 } Listening;
 
+/* Microseconds: longer than it takes a thread to wake up. */
+#define WAY_GIVEN_FOR   50
+#define WAY_GIVEN_TIMES 20
+
 void ff_registry_lock(FfRegistry *registry)
 {
+    if (g_mutex_trylock(&registry->lock))
+        return;
+    g_atomic_int_inc(&registry->n_waiting);
     g_mutex_lock(&registry->lock);
+    g_atomic_int_add(&registry->n_waiting, -1);
+}
+
+void ff_registry_give_way(FfRegistry *registry)
+{
+    for (guint i = 0; i < WAY_GIVEN_TIMES && g_atomic_int_get(&registry->n_waiting) > 0; i++)
+        g_usleep(WAY_GIVEN_FOR);
 }
 
 void ff_registry_unlock(FfRegistry *registry)

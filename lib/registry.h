@@ -44,6 +44,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfRegistry, ff_registry_free)
 void ff_registry_lock(FfRegistry *registry);
 void ff_registry_unlock(FfRegistry *registry);
 
+/*
+ * Without the lock: let those have it who wait for it, for a millisecond or so. For whoever takes it many times in a row:
+ * it is not fair, and a thread that wakes up to get it comes too late each time.
+ */
+void ff_registry_give_way(FfRegistry *registry);
+
 /* A lock for a scope: g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(registry); */
 typedef FfRegistry FfRegistryLocker;
 

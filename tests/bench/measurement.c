@@ -31,6 +31,11 @@ static const Unit mib_per_sec = {"MiB/s", TRUE};
     {                                                                                              \
         .block = block_size, .n_writers = 1, .large = TRUE                                         \
     }
+#define COPY_LASTING(block_size)                                                                   \
+    &(const Transfer)                                                                              \
+    {                                                                                              \
+        .block = block_size, .n_writers = 1, .lasting = TRUE                                       \
+    }
 #define SPLICE(block_size)                                                                         \
     &(const Transfer)                                                                              \
     {                                                                                              \
@@ -71,16 +76,18 @@ static const Unit mib_per_sec = {"MiB/s", TRUE};
 const Measurement measurements[] = {
     {"copy-512", "write and read, 512 B", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
      COPY(512)},
+    {"lasting-512", "the same, opened 1.5 s ago", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
+     COPY_LASTING(512)},
     {"copy-4096", "write and read, 4 KiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
      COPY(4 * KIB)},
     {"copy-65536", "write and read, 64 KiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
      COPY(64 * KIB)},
     {"copy-1048576", "write and read, 1 MiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
      COPY(MIB)},
-    {"large-65536", "with capacity=1M, 64 KiB", &mib_per_sec, SCOPE_PLACEMENT,
-     transfer_sample, COPY_LARGE(64 * KIB)},
-    {"large-1048576", "with capacity=1M, 1 MiB", &mib_per_sec, SCOPE_PLACEMENT,
-     transfer_sample, COPY_LARGE(MIB)},
+    {"large-65536", "with capacity=1M, 64 KiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
+     COPY_LARGE(64 * KIB)},
+    {"large-1048576", "with capacity=1M, 1 MiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
+     COPY_LARGE(MIB)},
     {"capacity", "data before the capacity is there", &kib, SCOPE_PLACEMENT, capacity_sample, NULL},
     {"splice-65536", "splice, 64 KiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
      SPLICE(64 * KIB)},

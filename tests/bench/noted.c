@@ -4,11 +4,12 @@
 #include <errno.h>
 
 /* Of fewer, nothing can be told: memory comes in pages, and daemons take some for other things. */
-#define FEWEST 1000
+#define FEWEST           1000
+#define FEWEST_IN_MEMORY 100000
 
-static int per_fifo(const Site *site, gint64 total, double *value)
+static int per_fifo(const Site *site, gint64 total, guint64 fewest, double *value)
 {
-    if (site->n_fifos < FEWEST)
+    if (site->n_fifos < fewest)
         return -EOPNOTSUPP;
     *value = (double)total / (double)site->n_fifos;
     return 0;
@@ -16,19 +17,19 @@ static int per_fifo(const Site *site, gint64 total, double *value)
 
 int noted_fill_sample(const Site *site, gconstpointer what, double *value)
 {
-    return per_fifo(site, site->fill_nsec, value);
+    return per_fifo(site, site->fill_nsec, FEWEST, value);
 }
 
 int noted_clear_sample(const Site *site, gconstpointer what, double *value)
 {
-    return per_fifo(site, site->clearing.nsec, value);
+    return per_fifo(site, site->clearing.nsec, FEWEST, value);
 }
 
 int noted_memory_sample(const Site *site, gconstpointer what, double *value)
 {
     if (site->target->daemon == 0)
         return -EOPNOTSUPP;
-    return per_fifo(site, site->fill_bytes, value);
+    return per_fifo(site, site->fill_bytes, FEWEST_IN_MEMORY, value);
 }
 
 int noted_open_sample(const Site *site, gconstpointer what, double *value)

@@ -16,6 +16,8 @@
 #define PAGE         4096
 #define MOST_WRITERS 16
 
+#define LASTING_AFTER (1500 * G_TIME_SPAN_MILLISECOND)
+
 /* The reader reads the clock once for so many bytes. */
 #define BYTES_AT_ONCE (64 * 1024)
 
@@ -86,6 +88,13 @@ static int open_channel(Channel *channel, const Site *site, gboolean large)
     return r == 0 ? channel_open(channel) : r;
 }
 
+/* Only fifofs makes the difference. */
+static void let_last(const Site *site, const Transfer *transfer)
+{
+    if (transfer->lasting && target_is_fifofs(site->target))
+        g_usleep(LASTING_AFTER);
+}
+
 static int pump_open(Pump *pump, const Site *site, const Transfer *transfer)
 {
     pump->block = transfer->block;
@@ -152,6 +161,8 @@ int transfer_sample(const Site *site, gconstpointer what, double *value)
     guint n_writers = 0;
     int r = pump_open(&pump, site, transfer);
 
+    if (r == 0)
+        let_last(site, transfer);
     while (r == 0 && n_writers < MIN(transfer->n_writers, MOST_WRITERS)) {
         writers[n_writers] = child_start(write_on, &pump);
         r = MIN(writers[n_writers], 0);

@@ -11,6 +11,8 @@ typedef struct {
     gboolean splice;
     /* On fifofs with a capacity (capacity.h), elsewhere as FIFOs are. */
     gboolean large;
+    /* A second and a half after it was opened: the daemon looks at what is new, and no longer at what lasts. */
+    gboolean lasting;
 } Transfer;
 
 int transfer_sample(const Site *site, gconstpointer what, double *value);
