@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "configfile.h"
 
@@ -170,6 +169,11 @@ gboolean ff_arguments_want_foreground(const FfArguments *arguments)
     return arguments->foreground || arguments->debug;
 }
 
+gboolean ff_arguments_want_debug(const FfArguments *arguments)
+{
+    return arguments->debug;
+}
+
 gboolean ff_arguments_want_nothing(const FfArguments *arguments)
 {
     return arguments->fake;
@@ -211,8 +215,8 @@ gboolean ff_arguments_have_config(const FfArguments *arguments)
 /* The mountpoint of a mount that has a name and none of its own: in a directory for such things. */
 static char *mountpoint_for_name(const char *name)
 {
-    return g_build_filename(geteuid() == 0 ? "/run" : g_get_user_runtime_dir(), "fifofs", name,
-                            NULL);
+    return g_build_filename(ff_privileges_mounter() == 0 ? "/run" : g_get_user_runtime_dir(),
+                            "fifofs", name, NULL);
 }
 
 static gboolean settle_mountpoint(const FfArguments *arguments, FfOptions *options, GError **error)
@@ -230,13 +234,31 @@ static gboolean settle_mountpoint(const FfArguments *arguments, FfOptions *optio
     return TRUE;
 }
 
-FfOptions *ff_arguments_to_options(const FfArguments *arguments, GError **error)
+void ff_arguments_set_directory(FfArguments *arguments, const char *directory)
+{
+    g_free(arguments->directory);
+    arguments->directory = g_strdup(directory);
+}
+
+/* Sets @path to where the file is, NULL where there is none. */
+static gboolean take_config(const FfArguments *arguments, const FfConfigCopy *copy,
+                            FfOptions *options, char **path, GError **error)
+{
+    if (copy != NULL) {
+        *path = g_strdup(copy->path);
+        return *path == NULL || ff_config_take(*path, copy->text, options, error);
+    }
+    return find_config(arguments, path, error) &&
+           (*path == NULL || ff_config_load(*path, options, error));
+}
+
+FfOptions *ff_arguments_to_options(const FfArguments *arguments, const FfConfigCopy *copy,
+                                   GError **error)
 {
     g_autoptr(FfOptions) options = ff_options_new();
     g_autofree char *config = NULL;
 
-    if (!find_config(arguments, &config, error) ||
-        (config != NULL && !ff_config_load(config, options, error)) ||
+    if (!take_config(arguments, copy, options, &config, error) ||
         !take_lists(arguments, options, error))
         return NULL;
     g_free(options->config);

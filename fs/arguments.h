@@ -24,6 +24,7 @@ gboolean ff_arguments_want_version(const FfArguments *arguments);
 gboolean ff_arguments_want_help(const FfArguments *arguments);
 void ff_arguments_print_help(void);
 gboolean ff_arguments_want_foreground(const FfArguments *arguments);
+gboolean ff_arguments_want_debug(const FfArguments *arguments);
 
 /* mount(8) only wants to know whether it would be done (-f). */
 gboolean ff_arguments_want_nothing(const FfArguments *arguments);
@@ -31,12 +32,22 @@ gboolean ff_arguments_want_nothing(const FfArguments *arguments);
 /* Is there, or could there be, a configuration file to be read again? */
 gboolean ff_arguments_have_config(const FfArguments *arguments);
 
+/* Where the command was given, if not where the process is. */
+void ff_arguments_set_directory(FfArguments *arguments, const char *directory);
+
+/* A configuration file as it was when it was read. Both NULL where there was none. */
+typedef struct {
+    const char *path, *text;
+} FfConfigCopy;
+
 /**
  * ff_arguments_to_options() - what the mount is to be like
+ * @copy: (nullable): what to take instead of the file
  *
  * Reads the configuration file, where there is one; may be called again to read it again. What the
  * command line says comes before what the file says.
  *
  * Return: the options, or NULL with an FF_OPTIONS_ERROR.
  */
-FfOptions *ff_arguments_to_options(const FfArguments *arguments, GError **error);
+FfOptions *ff_arguments_to_options(const FfArguments *arguments, const FfConfigCopy *copy,
+                                   GError **error);

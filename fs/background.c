@@ -63,15 +63,20 @@ static void let_go_of_terminal(void)
     close(null);
 }
 
-void ff_background_ready(FfBackground *background)
+void ff_background_let_go(void)
 {
-    if (background->ready_fd < 0)
-        return;
     ff_log_to_syslog();
     let_go_of_terminal();
     /* Keep no other file system busy. */
     if (chdir("/") < 0)
         g_warning("cannot leave the working directory: %s", g_strerror(errno));
+}
+
+void ff_background_ready(FfBackground *background)
+{
+    if (background->ready_fd < 0)
+        return;
+    ff_background_let_go();
     if (write(background->ready_fd, "", 1) != 1)
         g_warning("cannot tell that the mount is ready: %s", g_strerror(errno));
     close(background->ready_fd);

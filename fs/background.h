@@ -19,3 +19,6 @@ FfBackground ff_background_enter(gboolean foreground);
 
 /* All is well: let the parent leave with 0, and let go of the terminal. */
 void ff_background_ready(FfBackground *background);
+
+/* Let go of the terminal and of the working directory; log to syslog. */
+void ff_background_let_go(void);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "capacity.h"
 
-#include <cap-ng.h>
 #include <fcntl.h>
 #include <sched.h>
 
@@ -30,6 +29,7 @@ struct FfCapacities {
     /* To the thread, which is NULL until the first FIFO with a capacity is looked up or opened. */
     GAsyncQueue *jobs;
     GThread *thread;
+    gboolean stopped;
 
     /* The thread's own: Job, those that are due first before the others. */
     GQueue *later;
@@ -62,7 +62,7 @@ static void push(FfCapacities *capacities, guint64 id, pid_t tid)
 {
     Job job = {.id = id, .tid = tid};
 
-    if (capacities->thread == NULL)
+    if (capacities->thread == NULL && !capacities->stopped)
         capacities->thread = g_thread_new("capacity", work, capacities);
     g_async_queue_push(capacities->jobs, g_memdup2(&job, sizeof job));
 }
@@ -90,21 +90,6 @@ void ff_capacities_note(FfCapacities *capacities, const FfNode *node, pid_t tid)
 }
 
 /* --- the thread --- */
-
-/*
- * With these capabilities a pipe may take any amount of memory, whosever it is. Whoever sets the
- * capacity of his FIFO is to get what he could give it himself (fs/pipe.c is_unprivileged_user()).
- */
-static gboolean respect_limits(void)
-{
-    capng_get_caps_process();
-    capng_updatev(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_SYS_RESOURCE, CAP_SYS_ADMIN,
-                  -1);
-    if (capng_apply(CAPNG_SELECT_CAPS) == 0)
-        return TRUE;
-    g_warning("cannot give up capabilities, so no FIFO gets its capacity");
-    return FALSE;
-}
 
 /* Return: what is asked for, or FF_SIZE_DEFAULT for nothing. @tids gets the latest threads first. */
 static gint64 begin_job(FfCapacities *capacities, const Job *job, GArray *tids)
@@ -190,7 +175,7 @@ static Job *next_job(FfCapacities *capacities)
 static gpointer work(gpointer data)
 {
     FfCapacities *capacities = data;
-    gboolean able = respect_limits();
+    gboolean able = ff_pipe_respect_limits();
     Job *job;
 
     for (job = next_job(capacities); job->id != 0; job = next_job(capacities))
@@ -204,6 +189,24 @@ static gpointer work(gpointer data)
 
 /* --- */
 
+static void push_opened(FfCapacities *capacities, const FfNode *node)
+{
+    if (is_wanted(node) &&
+        g_hash_table_add(capacities->waiting, g_memdup2(&node->id, sizeof node->id)))
+        push(capacities, node->id, 0);
+}
+
+static void take_over(FfNode *node, gpointer data)
+{
+    if (node->lookups > 0 && ff_node_is_linked(node))
+        push_opened(data, node);
+}
+
+void ff_capacities_take_over(FfCapacities *capacities)
+{
+    ff_registry_foreach(capacities->registry, take_over, capacities);
+}
+
 /* Any thread, registry locked. */
 static void on_change(const FfChange *change, gpointer data)
 {
@@ -213,10 +216,8 @@ static void on_change(const FfChange *change, gpointer data)
     if (change->kind == FF_CHANGE_REMOVED ||
         (change->kind == FF_CHANGE_REFERENCE && node->reference == FF_REFERENCE_NONE))
         g_hash_table_remove(capacities->tids, &node->id);
-    if (change->kind != FF_CHANGE_OPENED || !is_wanted(node) ||
-        !g_hash_table_add(capacities->waiting, g_memdup2(&node->id, sizeof node->id)))
-        return;
-    push(capacities, node->id, 0);
+    if (change->kind == FF_CHANGE_OPENED)
+        push_opened(capacities, node);
 }
 
 FfCapacities *ff_capacities_new(FfRegistry *registry, const char *mountpoint)
@@ -234,14 +235,29 @@ FfCapacities *ff_capacities_new(FfRegistry *registry, const char *mountpoint)
     return capacities;
 }
 
+static GThread *begin_stop(FfCapacities *capacities)
+{
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(capacities->registry);
+
+    capacities->stopped = TRUE;
+    if (capacities->thread != NULL)
+        push(capacities, 0, 0);
+    return g_steal_pointer(&capacities->thread);
+}
+
+void ff_capacities_stop(FfCapacities *capacities)
+{
+    GThread *thread = capacities == NULL ? NULL : begin_stop(capacities);
+
+    if (thread != NULL)
+        g_thread_join(thread);
+}
+
 void ff_capacities_free(FfCapacities *capacities)
 {
     if (capacities == NULL)
         return;
-    if (capacities->thread != NULL) {
-        push(capacities, 0, 0);
-        g_thread_join(capacities->thread);
-    }
+    ff_capacities_stop(capacities);
     g_async_queue_unref(capacities->jobs);
     g_queue_free_full(capacities->later, g_free);
     g_hash_table_unref(capacities->tids);

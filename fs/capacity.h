@@ -16,9 +16,18 @@ typedef struct FfCapacities FfCapacities;
 /* @mountpoint: absolute */
 FfCapacities *ff_capacities_new(FfRegistry *registry, const char *mountpoint);
 
+/*
+ * End the thread. The mount must be gone or the request thread alive. ff_capacities_free() does it
+ * too. Accepts NULL.
+ */
+void ff_capacities_stop(FfCapacities *capacities);
+
 /* The registry must be silent from here on. Accepts NULL. */
 void ff_capacities_free(FfCapacities *capacities);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfCapacities, ff_capacities_free)
+
+/* Look at all that may have been opened while nobody looked. Registry locked. */
+void ff_capacities_take_over(FfCapacities *capacities);
 
 /* A LOOKUP of the FIFO by this thread is being answered: it may be about to open it. Registry locked. */
 void ff_capacities_note(FfCapacities *capacities, const FfNode *node, pid_t tid);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config.h"
 #include "declared.h"
@@ -11,7 +10,7 @@
 #define SUFFIX ".conf"
 
 /* More than anybody writes by hand; what is larger is some other file. */
-#define MAX_BYTES (16 * 1024 * 1024)
+#define MAX_BYTES (8 * 1024 * 1024)
 
 gboolean ff_config_is_name(const char *name)
 {
@@ -23,7 +22,7 @@ static GPtrArray *directories(void)
 {
     GPtrArray *found = g_ptr_array_new_with_free_func(g_free);
 
-    if (geteuid() != 0)
+    if (ff_privileges_mounter() != 0)
         g_ptr_array_add(found, g_build_filename(g_get_user_config_dir(), "fifofs", NULL));
     g_ptr_array_add(found, g_strdup(FIFOFS_SYSCONFDIR "/fifofs"));
     return found;
@@ -182,7 +181,8 @@ static gboolean take_option(const Reading *reading, const char *key, GError **er
     if (value == NULL)
         return ff_options_fail(error, "%s", bad_text->message);
     /* What was read from .fifofs/config may be written back. */
-    if (g_str_equal(key, FF_CONFIG_VERSION) || g_str_equal(key, FF_OPTION_CONFIG))
+    if (g_str_equal(key, FF_CONFIG_VERSION) || g_str_equal(key, FF_CONFIG_SANDBOX) ||
+        g_str_equal(key, FF_OPTION_CONFIG))
         return TRUE;
     if (g_str_equal(key, FF_CONFIG_MOUNTPOINT))
         return take_mountpoint(options, value, error);
@@ -261,19 +261,24 @@ static gboolean read_text(const char *path, char **text, gsize *length, GError *
 gboolean ff_config_load(const char *path, FfOptions *options, GError **error)
 {
     g_autofree char *text = NULL;
+    gsize length;
+
+    return read_text(path, &text, &length, error) && ff_config_take(path, text, options, error);
+}
+
+gboolean ff_config_take(const char *path, const char *text, FfOptions *options, GError **error)
+{
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autoptr(GError) failure = NULL;
     g_autoptr(GHashTable) groups = NULL;
-    Reading reading = {.path = path, .file = file, .options = options};
-    gsize length;
+    Reading reading = {.path = path, .text = text, .file = file, .options = options};
 
-    if (!read_text(path, &text, &length, error))
-        return FALSE;
-    reading.text = text;
+    g_free(options->config_text);
+    options->config_text = g_strdup(text);
     reading.lines_of_groups = groups = lines_of_groups(text);
-    if (length == 0)
+    if (*text == '\0')
         return TRUE;
-    if (!g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, &failure)) {
+    if (!g_key_file_load_from_data(file, text, strlen(text), G_KEY_FILE_NONE, &failure)) {
         ff_options_fail(error, "%s", failure->message);
         return at_line(&reading, NULL, NULL, error);
     }

@@ -24,3 +24,6 @@ char *ff_config_find(const char *text, const char *directory, GError **error);
 
 /* Take what the file says. Return: FALSE with an FF_OPTIONS_ERROR; @options is then half filled. */
 gboolean ff_config_load(const char *path, FfOptions *options, GError **error);
+
+/* The same for the text of a file; @path is for complaints. The text is kept in the options. */
+gboolean ff_config_take(const char *path, const char *text, FfOptions *options, GError **error);

@@ -9,7 +9,8 @@
 
 #include "daemon.h"
 
-#define FF_CONTROL_DIRECTORY ".fifofs"
+#define FF_CONTROL_DIRECTORY    ".fifofs"
+#define FF_CONTROL_DIRECTORY_ID 2
 
 /* Does this id belong to the control directory or to one of its files? */
 gboolean ff_control_owns(guint64 id);
@@ -29,8 +30,12 @@ void ff_control_stat(const FfDaemon *daemon, guint64 id, struct stat *st);
  */
 const char *ff_control_file(guint index, guint64 *id);
 
-/* For FfDaemon.handles. Handles that are still open when the mount ends are freed with the set. */
-GHashTable *ff_control_handles_new(void);
+/* For FfDaemon.handles. Handles that are still open when the mount ends are freed with them. */
+FfControlHandles *ff_control_handles_new(void);
+void ff_control_handles_free(FfControlHandles *handles);
+
+/* Open again those that another process had open. Registry locked. */
+void ff_control_handles_take_over(FfDaemon *daemon);
 
 void ff_control_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi);
 void ff_control_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,

@@ -52,6 +52,8 @@ typedef struct {
 typedef struct {
     char comm[16];
     pid_t session;
+    /* In microseconds of CLOCK_BOOTTIME. */
+    gint64 started;
 } ProcessStat;
 
 static void watched_free(gpointer data)
@@ -71,20 +73,26 @@ static gboolean has_ended(int pidfd)
     return poll(&poll_pidfd, 1, 0) != 0;
 }
 
-/* proc(5): "PID (COMM) STATE PPID PGRP SESSION ..."; COMM may contain anything, also ')'. */
+/* proc(5): from STATE, the third field, to STARTTIME, the 22nd. */
+#define STAT_FORMAT                                                                                \
+    " %*c %*s %*s %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lld"
+
+/* proc(5): "PID (COMM) STATE ..."; COMM may contain anything, also ')'. */
 static gboolean read_stat(pid_t pid, ProcessStat *out)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
     g_autofree char *text = NULL;
     char *open, *close;
+    long long ticks;
 
     if (!g_file_get_contents(path, &text, NULL, NULL))
         return FALSE;
     open = strchr(text, '(');
     close = strrchr(text, ')');
-    if (open == NULL || close == NULL || sscanf(close + 1, " %*c %*d %*d %d", &out->session) != 1)
+    if (open == NULL || close == NULL || sscanf(close + 1, STAT_FORMAT, &out->session, &ticks) != 2)
         return FALSE;
     *close = '\0';
+    out->started = ticks * G_USEC_PER_SEC / sysconf(_SC_CLK_TCK);
     g_strlcpy(out->comm, open + 1, sizeof out->comm);
     return TRUE;
 }
@@ -99,14 +107,15 @@ static pid_t process_of_thread(pid_t tid)
     return fd >= 0 && ff_procfs_process(fd, &pid) == 0 ? pid : 0;
 }
 
-static FfProcess *watch_process(FfCreators *creators, pid_t pid, int pidfd, const ProcessStat *stat,
-                                FfProcess *leader)
+/* Takes the process and its pidfd over. Return: NULL where it cannot be watched. */
+static FfProcess *watch_process(FfCreators *creators, FfProcess *process, int pidfd)
 {
     Watched *watched = g_new0(Watched, 1);
+    pid_t pid = process->pid;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = (guint64)pid};
 
     watched->pidfd = pidfd;
-    watched->process = ff_process_new(pid, stat->comm, stat->session, leader);
+    watched->process = process;
     if (epoll_ctl(creators->epoll, EPOLL_CTL_ADD, pidfd, &event) < 0) {
         watched_free(watched);
         return NULL;
@@ -155,7 +164,8 @@ static void notice_new_session(Watched *watched, pid_t pid)
     if (session != pid || watched->process->session == pid)
         return;
     watched->former = watched->process;
-    watched->process = ff_process_new(pid, watched->former->comm, session, NULL);
+    watched->process = ff_process_new(pid, watched->former->started, watched->former->comm, session,
+                                      NULL);
 }
 
 /* A process that is known and still the one with this pid, or NULL. */
@@ -192,7 +202,8 @@ static FfProcess *find_leader(FfCreators *creators, pid_t pid)
         close(pidfd);
         return NULL;
     }
-    return watch_process(creators, pid, pidfd, &stat, NULL);
+    return watch_process(creators, ff_process_new(pid, stat.started, stat.comm, stat.session, NULL),
+                         pidfd);
 }
 
 static FfProcess *add_process(FfCreators *creators, pid_t pid, int pidfd)
@@ -206,7 +217,8 @@ static FfProcess *add_process(FfCreators *creators, pid_t pid, int pidfd)
     }
     if (stat.session != pid)
         leader = find_leader(creators, stat.session);
-    return watch_process(creators, pid, pidfd, &stat, leader);
+    return watch_process(creators,
+                         ff_process_new(pid, stat.started, stat.comm, stat.session, leader), pidfd);
 }
 
 FfProcess *ff_creators_get(FfCreators *creators, pid_t tid)
@@ -227,6 +239,43 @@ FfProcess *ff_creators_get(FfCreators *creators, pid_t tid)
         pidfd = pidfd_open(pid, 0);
     }
     return pidfd < 0 ? NULL : add_process(creators, pid, pidfd);
+}
+
+/* A pidfd of the very process, or -1 where that has ended. */
+static int open_again(const FfProcess *process)
+{
+    g_auto(FfAutoFd) pidfd = pidfd_open(process->pid, 0);
+    ProcessStat stat;
+
+    /* The number may be another's by now; not while its pidfd says that it lives. */
+    if (pidfd < 0 || !read_stat(process->pid, &stat) || has_ended(pidfd) ||
+        stat.started != process->started)
+        return -1;
+    return ff_auto_fd_steal(&pidfd);
+}
+
+void ff_creators_adopt(FfCreators *creators, FfProcess *process)
+{
+    Watched *known = g_hash_table_lookup(creators->watched, GINT_TO_POINTER(process->pid));
+    int pidfd;
+
+    if (!process->alive)
+        return;
+    if (known != NULL && known->process->started == process->started) {
+        FfProcess **place = process->session == process->pid ? &known->process : &known->former;
+
+        if (place == &known->process)
+            known->former = g_steal_pointer(&known->process);
+        *place = ff_process_ref(process);
+        return;
+    }
+    pidfd = open_again(process);
+    if (pidfd < 0) {
+        ff_registry_process_ended(creators->registry, process);
+        g_source_set_ready_time(creators->teller, 0);
+        return;
+    }
+    watch_process(creators, ff_process_ref(process), pidfd);
 }
 
 static gboolean on_ended(gint fd, GIOCondition condition, gpointer data)

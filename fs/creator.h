@@ -32,3 +32,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfCreators, ff_creators_free)
  * watched.
  */
 FfProcess *ff_creators_get(FfCreators *creators, pid_t tid);
+
+/**
+ * ff_creators_adopt() - watch over a creator from a journal
+ *
+ * One that has ended meanwhile counts as ended, also where another process has its number now.
+ * Registry locked.
+ */
+void ff_creators_adopt(FfCreators *creators, FfProcess *process);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The parts of a running daemon, as they find each other.
+ * The parts of a worker, as they find each other.
  *
  * Threads:
  *  - The *request thread* reads /dev/fuse and answers (session.c, ops*.c, control.c). It never
  *    touches its own mount and never sends a notification, since either may wait for a request that
- *    only it can answer.
+ *    only it can answer; but for one that waits for nothing (kernel.h).
  *  - With io_uring there is a *ring thread* for each processor, and most requests are answered in
  *    these, several at once; the same holds for each. The request thread is left with the rest.
  *    What is not answered at once is answered by a thread that does nothing else (uring.h).
@@ -15,6 +15,11 @@
  *    says why it is alone).
  *  - The *release thread* exists while somebody may have waited in open() for too long, and looks
  *    (openers.c). It alone may wait for the mount and for /proc.
+ *  - The *relay thread* moves the data of all exclusive creations (relay.c). It opens FIFOs of the
+ *    mount, and so waits for the request thread; no request is kept back for it that has the lock of a
+ *    directory which it needs.
+ *  - The *holds thread* asks the supervisor to keep FIFOs open, and lets go on who waits for that
+ *    (holds.c). It waits for no lock of a directory but that of `.fifofs`.
  *
  * Locks: the registry lock is the only one, but for one in each open control file, which comes
  * before it. Nobody holds it across a notification, an open, an inotify_add_watch() or an answer:
@@ -25,34 +30,46 @@
 #include <fuse_lowlevel.h>
 
 #include "creator.h"
+#include "holds.h"
+#include "journal.h"
 #include "metrics.h"
 #include "capacity.h"
 #include "openers.h"
 #include "options.h"
 #include "reaper.h"
 #include "registry.h"
+#include "relay.h"
 #include "requests.h"
 #include "retry.h"
+#include "session.h"
 #include "stream.h"
 #include "watch.h"
+
+typedef struct FfControlHandles FfControlHandles;
 
 typedef struct {
     /* Replaced, under the registry lock, by the main thread when it reloads. */
     FfOptions *options;
     FfRegistry *registry;
+    /* Under the registry lock. */
+    FfJournal *journal;
     FfCreators *creators;
     FfWatch *watch;
     FfReaper *reaper;
     FfOpeners *openers;
     FfCapacities *capacities;
+    FfHolds *holds;
     FfStreams *streams;
+    FfRelays *relays;
     FfMetrics *metrics;
     FfRequests *requests;
     /* Under the registry lock. */
     FfRetries *retries;
-    struct fuse_session *session;
-    /* The set of open handles of control files. Under the registry lock. */
-    GHashTable *handles;
+    FfSession *session;
+    /* The kernel keeps ACLs; since it has said so, at INIT. */
+    gboolean has_acls;
+    /* Open control files. Under the registry lock. */
+    FfControlHandles *handles;
     /* When it was mounted: the times of the control files. */
     struct timespec mounted;
 } FfDaemon;

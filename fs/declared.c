@@ -215,7 +215,8 @@ static int create(const Making *making, FfNode *directory, const char *name, mod
                   FfNode **node)
 {
     const FfRegistryOptions *options = ff_registry_options(making->registry);
-    FfNewNode wanted = {.mode = mode, .uid = options->root_uid, .gid = options->root_gid};
+    FfNewNode wanted = {
+        .mode = mode, .uid = options->root_uid, .gid = options->root_gid, .exempt = TRUE};
     int r;
 
     if (S_ISFIFO(mode))
@@ -281,6 +282,7 @@ static void enforce_attributes(const Making *making, const FfDeclared *declared,
         .mode = mode_of(declared, options),
         .uid = owner_of(declared, options),
         .gid = group_of(declared, options, node),
+        .exempt = TRUE,
     };
     int r;
 

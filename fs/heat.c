@@ -5,6 +5,14 @@
 #define HOT_EVENTS 256
 #define HOT_WINDOW (100 * G_TIME_SPAN_MILLISECOND)
 
+void ff_heat_adopt(FfHeat *heat, guint64 id)
+{
+    if (heat->busy == NULL)
+        heat->busy = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    if (!g_hash_table_contains(heat->busy, &id))
+        g_hash_table_add(heat->busy, g_memdup2(&id, sizeof id));
+}
+
 gboolean ff_heat_note(FfHeat *heat, guint64 id, gint64 now)
 {
     if (now - heat->window_start > HOT_WINDOW) {
@@ -18,10 +26,7 @@ gboolean ff_heat_note(FfHeat *heat, guint64 id, gint64 now)
      */
     if (heat->n_events <= HOT_EVENTS / 2)
         return FALSE;
-    if (heat->busy == NULL)
-        heat->busy = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-    if (!g_hash_table_contains(heat->busy, &id))
-        g_hash_table_add(heat->busy, g_memdup2(&id, sizeof id));
+    ff_heat_adopt(heat, id);
     if (heat->n_events < HOT_EVENTS)
         return FALSE;
     heat->n_events = 0;

@@ -27,5 +27,8 @@ typedef struct {
  */
 gboolean ff_heat_note(FfHeat *heat, guint64 id, gint64 now);
 
+/* The FIFO is busy, as another process has found. */
+void ff_heat_adopt(FfHeat *heat, guint64 id);
+
 /* Forget which FIFOs are busy. */
 void ff_heat_clear(FfHeat *heat);

@@ -10,6 +10,11 @@
 gboolean ff_kernel_probe(struct fuse_session *session, guint64 parent, const char *name, guint64 id)
 {
     fuse_lowlevel_notify_inval_entry(session, parent, name, strlen(name));
+    return ff_kernel_knows(session, id);
+}
+
+gboolean ff_kernel_knows(struct fuse_session *session, guint64 id)
+{
     return fuse_lowlevel_notify_inval_inode(session, id, ATTRIBUTES_ONLY, 0) == 0;
 }
 

@@ -2,7 +2,7 @@
 /*
  * What the daemon tells and asks the kernel on its own account.
  *
- * The rule: these run on the main thread, without the registry lock. Each may wait for the lock of
+ * The rule: all but ff_kernel_refresh() run on the main thread, without the registry lock. Each may wait for the lock of
  * a directory, which a process has that waits for the request thread (fs/fuse/dir.c
  * fuse_reverse_inval_entry() takes the parent's inode lock).
  *
@@ -26,9 +26,15 @@
 gboolean ff_kernel_probe(struct fuse_session *session, guint64 parent, const char *name,
                          guint64 id);
 
+/* Does the kernel know this node? What it knows of its attributes, it asks for again. */
+gboolean ff_kernel_knows(struct fuse_session *session, guint64 id);
+
 /* The name is gone: open ends keep working, new opens will not find it. */
 void ff_kernel_drop_name(struct fuse_session *session, guint64 parent, const char *name,
                          guint64 id);
 
-/* The attributes have changed. */
+/*
+ * The attributes have changed. This waits for no lock of a directory, nor for an answer: any thread
+ * may do it, without the registry lock (fs/fuse/inode.c fuse_reverse_inval_inode()).
+ */
 void ff_kernel_refresh(struct fuse_session *session, guint64 id);

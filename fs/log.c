@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <syslog.h>
 
+#include "options.h"
+
 static const char *message_of(const GLogField *fields, gsize n_fields)
 {
     for (gsize i = 0; i < n_fields; i++)
@@ -57,4 +59,26 @@ void ff_log_to_syslog(void)
 {
     openlog("fifofs", LOG_PID, LOG_DAEMON);
     g_atomic_int_set(&to_syslog, 1);
+}
+
+/* One line, whatever bytes a name has in it: control characters are written as in C. */
+static char *in_one_line(const char *message)
+{
+    char exceptions[2 + 128 + 1] = "\"\\";
+
+    for (int i = 0; i < 128; i++)
+        exceptions[2 + i] = (char)(128 + i);
+    return g_strescape(message, exceptions);
+}
+
+int ff_log_complaint(const GError *error)
+{
+    g_autofree char *message = in_one_line(error->message);
+
+    if (g_atomic_int_get(&to_syslog))
+        syslog(LOG_ERR, "%s", message);
+    else
+        fprintf(stderr, "fifofs: %s\n", message);
+    /* The codes of others mean something else, and 0 is one of them. */
+    return error->domain == FF_OPTIONS_ERROR ? error->code : FF_EXIT_FAILED;
 }

@@ -8,3 +8,9 @@
 void ff_log_to_stderr(gboolean debug);
 
 void ff_log_to_syslog(void);
+
+/*
+ * Say in one line what there is no going on with. Return: the exit code that an FF_OPTIONS_ERROR asks
+ * for, FF_EXIT_FAILED for any other.
+ */
+int ff_log_complaint(const GError *error);

@@ -4,17 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "handover.h"
 #include "options.h"
+#include "stalemount.h"
 
-#define MOUNT_INFO "/proc/self/mountinfo"
-
-/* Fields of a line of mountinfo (proc(5)); the type comes behind a lone "-". */
-#define FIELD_MOUNTPOINT 4
+#define LOOK_INTERVAL (20 * G_TIME_SPAN_MILLISECOND)
 
 static char *fail(GError **error, FfExit code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
@@ -27,36 +24,6 @@ static char *fail(GError **error, FfExit code, const char *format, ...)
         *error = g_error_new_valist(FF_OPTIONS_ERROR, (int)code, format, arguments);
     va_end(arguments);
     return NULL;
-}
-
-static gboolean line_is_fifofs_at(const char *line, const char *path)
-{
-    g_auto(GStrv) halves = g_strsplit(line, " - ", 2);
-    g_auto(GStrv) fields = NULL;
-    g_autofree char *mountpoint = NULL;
-
-    if (g_strv_length(halves) != 2 || !g_str_has_prefix(halves[1], "fuse.fifofs "))
-        return FALSE;
-    fields = g_strsplit(halves[0], " ", 0);
-    if (g_strv_length(fields) <= FIELD_MOUNTPOINT)
-        return FALSE;
-    /* Blanks and backslashes are written as \040 and so on, which is what C does with them too. */
-    mountpoint = g_strcompress(fields[FIELD_MOUNTPOINT]);
-    return g_str_equal(mountpoint, path);
-}
-
-gboolean ff_mountpoint_is_fifofs(const char *path)
-{
-    g_autofree char *text = NULL;
-    g_auto(GStrv) lines = NULL;
-
-    if (!g_file_get_contents(MOUNT_INFO, &text, NULL, NULL))
-        return FALSE;
-    lines = g_strsplit(text, "\n", 0);
-    for (char **line = lines; *line != NULL; line++)
-        if (line_is_fifofs_at(*line, path))
-            return TRUE;
-    return FALSE;
 }
 
 /* A mount whose daemon has died answers ENOTCONN to everything. */
@@ -82,28 +49,13 @@ static gboolean may_mount_on(const char *path, const struct stat *st)
     return access(path, W_OK) == 0 && ((st->st_mode & S_ISVTX) == 0 || st->st_uid == geteuid());
 }
 
-/* A mount of ours whose daemon has gone without unmounting it. */
-static gboolean is_stale(const char *path)
+char *ff_mountpoint_resolve(const char *path)
 {
-    struct statvfs st;
+    g_autofree char *name = g_path_get_basename(path);
+    g_autofree char *parent = g_path_get_dirname(path);
+    g_autofree char *resolved = realpath(parent, NULL);
 
-    /* Attributes may be cached, so that stat() knows nothing of it; this is asked for always. */
-    return ff_mountpoint_is_fifofs(path) && statvfs(path, &st) < 0 && errno == ENOTCONN;
-}
-
-/* Whoever still has a FIFO of it open goes on with that. */
-static gboolean detach(const char *path)
-{
-    const char *const command[] = {"fusermount3", "-uzq", "--", path, NULL};
-    int status;
-
-    if (geteuid() == 0)
-        return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0;
-    return g_spawn_sync("/", (char **)command, NULL,
-                        G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL |
-                            G_SPAWN_STDERR_TO_DEV_NULL,
-                        NULL, NULL, NULL, NULL, &status, NULL) &&
-           g_spawn_check_wait_status(status, NULL);
+    return resolved == NULL ? NULL : g_build_filename(resolved, name, NULL);
 }
 
 /* As realpath(3), but the last name need not be accessible: a mount of another user is not. */
@@ -111,18 +63,10 @@ static char *resolve(const char *path)
 {
     char *resolved = realpath(path, NULL);
     int code = errno;
-    g_autofree char *parent = NULL, *name = NULL;
 
     if (resolved != NULL || (code != EACCES && code != ENOTCONN))
         return resolved;
-    name = g_path_get_basename(path);
-    parent = g_path_get_dirname(path);
-    resolved = realpath(parent, NULL);
-    if (resolved != NULL) {
-        g_autofree char *in = resolved;
-
-        resolved = g_build_filename(in, name, NULL);
-    }
+    resolved = ff_mountpoint_resolve(path);
     errno = code;
     return resolved;
 }
@@ -138,6 +82,28 @@ gboolean ff_mountpoint_make(const char *path, GError **error)
     return FALSE;
 }
 
+static gboolean detach_stale(const char *path)
+{
+    while (ff_mount_is_stale(path))
+        if (!ff_mount_detach(path))
+            return FALSE;
+    return TRUE;
+}
+
+/* One that becomes so just now is waited for: its supervisor was killed a moment ago. */
+static gboolean clear_stale(const char *path)
+{
+    gint64 deadline = g_get_monotonic_time() + FF_END_SECONDS * G_TIME_SPAN_SECOND;
+    gboolean cleared = detach_stale(path);
+
+    while (cleared && ff_mount_is_fifofs(path) && ff_mount_may_become_stale() &&
+           g_get_monotonic_time() < deadline) {
+        g_usleep(LOOK_INTERVAL);
+        cleared = detach_stale(path);
+    }
+    return cleared;
+}
+
 char *ff_mountpoint_check(const char *path, GError **error)
 {
     g_autofree char *resolved = resolve(path);
@@ -145,10 +111,9 @@ char *ff_mountpoint_check(const char *path, GError **error)
 
     if (resolved == NULL)
         return explain_stat_failure(path, errno, error);
-    while (is_stale(resolved))
-        if (!detach(resolved))
-            return explain_stat_failure(path, ENOTCONN, error);
-    if (ff_mountpoint_is_fifofs(resolved))
+    if (!clear_stale(resolved))
+        return explain_stat_failure(path, ENOTCONN, error);
+    if (ff_mount_is_fifofs(resolved))
         return fail(error, FF_EXIT_MOUNTPOINT,
                     "%s: already a fifofs mount: use it, or run 'fusermount3 -u %s' first", path,
                     path);

@@ -18,5 +18,5 @@ gboolean ff_mountpoint_make(const char *path, GError **error);
  */
 char *ff_mountpoint_check(const char *path, GError **error);
 
-/* Is a fifofs mounted exactly here? @path: absolute, without symlinks. */
-gboolean ff_mountpoint_is_fifofs(const char *path);
+/* The absolute path without symlinks, found without asking what is mounted there. */
+char *ff_mountpoint_resolve(const char *path);

@@ -343,6 +343,19 @@ static void on_change(const FfChange *change, gpointer data)
     }
 }
 
+static void take_over(FfNode *node, gpointer data)
+{
+    FfOpeners *openers = data;
+
+    if (is_timed(node) && node->reference != FF_REFERENCE_NONE)
+        g_hash_table_add(openers->undropped, g_memdup2(&node->id, sizeof node->id));
+}
+
+void ff_openers_take_over(FfOpeners *openers)
+{
+    ff_registry_foreach(openers->registry, take_over, openers);
+}
+
 FfOpeners *ff_openers_new(FfRegistry *registry, const char *mountpoint, GMainContext *context)
 {
     static GSourceFuncs funcs = {.dispatch = dispatch};
@@ -361,11 +374,17 @@ FfOpeners *ff_openers_new(FfRegistry *registry, const char *mountpoint, GMainCon
     return openers;
 }
 
+void ff_openers_stop(FfOpeners *openers)
+{
+    if (openers != NULL && openers->pool != NULL)
+        g_thread_pool_free(g_steal_pointer(&openers->pool), FALSE, TRUE);
+}
+
 void ff_openers_free(FfOpeners *openers)
 {
     if (openers == NULL)
         return;
-    g_thread_pool_free(openers->pool, FALSE, TRUE);
+    ff_openers_stop(openers);
     g_source_destroy(openers->source);
     g_source_unref(openers->source);
     ff_deadline_queue_free(openers->deadlines);

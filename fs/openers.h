@@ -24,9 +24,21 @@ typedef struct FfOpeners FfOpeners;
  */
 FfOpeners *ff_openers_new(FfRegistry *registry, const char *mountpoint, GMainContext *context);
 
+/*
+ * End the thread. The mount must be gone or the request thread alive, and the context runs no more.
+ * ff_openers_free() does it too. Accepts NULL.
+ */
+void ff_openers_stop(FfOpeners *openers);
+
 /* The session must be gone, so that nothing can be waited for any more. Accepts NULL. */
 void ff_openers_free(FfOpeners *openers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfOpeners, ff_openers_free)
+
+/*
+ * Another process has known who waits, and how long. They are looked for once more, and their time
+ * begins anew. To be called before the registry doubts what is held; registry locked.
+ */
+void ff_openers_take_over(FfOpeners *openers);
 
 /* A LOOKUP of the FIFO by this thread is being answered. Registry locked. */
 void ff_openers_note(FfOpeners *openers, const FfNode *node, pid_t tid);

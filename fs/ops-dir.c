@@ -69,7 +69,8 @@ static gboolean may_be_listed_whole(const FfDaemon *daemon, const FfNode *node)
 
     if (!ff_node_is_fifo(node))
         return FALSE;
-    if (!ff_ops_may_be_told(node) || node->reference == FF_REFERENCE_HELD)
+    if (!ff_ops_may_be_told(node) || ff_relays_is_opening(daemon->relays, node->id) ||
+        !ff_holds_is_settled(daemon->holds, node) || node->reference == FF_REFERENCE_HELD)
         return FALSE;
     facts = ff_node_facts(node);
     return ff_lifetime_due(&facts, &reason) > ff_registry_now(daemon->registry);
@@ -150,7 +151,8 @@ static void list(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, gbool
     FfDaemon *daemon = ff_ops_daemon(req);
     g_auto(Listing) listing = {
         .req = req,
-        .buffer = g_malloc(size),
+        /* Of no size it would be no address. */
+        .buffer = g_malloc(MAX(size, 1)),
         .size = size,
         .plus = plus,
         .counted = g_array_new(FALSE, FALSE, sizeof(guint64)),

@@ -3,7 +3,8 @@
  * Requests that find, make, move and remove names.
  *
  * A request that would bring a FIFO into a directory that is not watched yet is kept back (watch.h)
- * and served again by the watch thread. It is therefore a value of its own, NameRequest.
+ * and served again by the watch thread; so is one that asks for a FIFO which is about to be held
+ * (holds.h). It is therefore a value of its own, NameRequest.
  */
 #include "ops.h"
 
@@ -13,11 +14,13 @@
 #include <string.h>
 
 #include "control.h"
+#include "kernel.h"
+#include "step.h"
 #include "uring.h"
 
 typedef struct NameRequest NameRequest;
 
-/* Not an answer: the watch thread will serve the request once more. */
+/* Not an answer: the watch thread, or that of the holds, will serve the request once more. */
 #define KEPT_BACK 1
 
 struct NameRequest {
@@ -27,16 +30,24 @@ struct NameRequest {
      */
     int (*carry_out)(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry);
     fuse_req_t req;
+    FfRequestNumber number;
     /* It makes a FIFO, or moves what may be one. */
     gboolean brings_fifo;
+    /* Carried out twice it would not have the same outcome. */
+    gboolean is_change;
     /* Where to. */
     guint64 parent;
     char *name;
+    /* With a type where it makes something, else 0. */
     mode_t mode;
+    /* Those of an open(), where it is exclusive. */
+    int open_flags;
     /* A rename's source. */
     guint64 old_parent;
     char *old_name;
     guint flags;
+    /* Set where a name was made and the answer does not tell the kernel. */
+    gboolean unseen;
 };
 
 static void name_request_free(NameRequest *request)
@@ -47,12 +58,14 @@ static void name_request_free(NameRequest *request)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NameRequest, name_request_free)
 
-static void answer(fuse_req_t req, int r, const struct fuse_entry_param *entry)
+static void answer(const NameRequest *request, int r, const struct fuse_entry_param *entry)
 {
-    if (r == 0 && entry->ino != 0)
-        ff_ops_reply_entry(req, entry);
+    if (r < 0 || entry->ino == 0)
+        fuse_reply_err(request->req, -r);
+    else if (ff_relay_owns(entry->ino))
+        ff_op_relay_reply_created(request->req, entry);
     else
-        fuse_reply_err(req, -r);
+        ff_ops_reply_entry(request->req, entry);
 }
 
 static void serve_again(gpointer data);
@@ -64,6 +77,21 @@ static gboolean may_come_into(NameRequest *request, FfDaemon *daemon, guint64 id
 
     return directory == NULL || !ff_node_is_linked(directory) ||
            ff_watch_ensure(daemon->watch, directory, serve_again, request);
+}
+
+/*
+ * Is there no room for what it wants to make? Before anything is done for it: it must not cost others the watch of
+ * their directory, nor us a look at the process, whenever somebody tries once more. Return: 0, -EDQUOT or -ENOSPC.
+ */
+static int check_room(const NameRequest *request, const FfDaemon *daemon)
+{
+    const FfNode *directory = ff_registry_find(daemon->registry, request->parent);
+    FfNewNode wanted = {.mode = request->mode, .uid = fuse_req_ctx(request->req)->uid};
+    int r = 0;
+
+    if (request->mode != 0 && directory != NULL)
+        r = ff_registry_may_create(daemon->registry, directory, request->name, &wanted);
+    return r == -EDQUOT || r == -ENOSPC ? r : 0;
 }
 
 static gboolean may_go_on(NameRequest *request, FfDaemon *daemon)
@@ -82,6 +110,53 @@ static gboolean may_go_on(NameRequest *request, FfDaemon *daemon)
            may_come_into(request, daemon, request->old_parent);
 }
 
+/* One that is to be held and is not yet cannot be opened before it was looked up. */
+static void describe_new(FfDaemon *daemon, const FfNode *node, struct fuse_entry_param *entry)
+{
+    ff_ops_describe_entry(daemon, node, entry);
+    if (!ff_holds_is_settled(daemon->holds, node))
+        entry->entry_timeout = 0;
+}
+
+static void fill_relay_entry(const NameRequest *request, FfDaemon *daemon, FfNode *fifo,
+                             struct fuse_entry_param *entry)
+{
+    ff_op_relay_fill_entry(daemon, fifo, request->open_flags, fuse_req_ctx(request->req)->pid,
+                           entry);
+}
+
+/* The answer to a request that a process before us has carried out. */
+static int answer_of(const NameRequest *request, FfDaemon *daemon, guint64 node_id,
+                     struct fuse_entry_param *entry)
+{
+    FfNode *node = node_id == 0 ? NULL : ff_registry_find(daemon->registry, ff_relay_fifo(node_id));
+
+    if (node != NULL && ff_relay_owns(node_id))
+        fill_relay_entry(request, daemon, node, entry);
+    else if (node != NULL)
+        describe_new(daemon, node, entry);
+    return node_id != 0 && node == NULL ? -ENOENT : 0;
+}
+
+/* Registry locked. */
+static int carry_out_once(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry)
+{
+    guint64 node_id;
+    int r;
+
+    if (ff_ops_was_carried_out(daemon, request->number, &node_id))
+        return answer_of(request, daemon, node_id, entry);
+    r = check_room(request, daemon);
+    if (r < 0)
+        return r;
+    if (!may_go_on(request, daemon))
+        return KEPT_BACK;
+    r = request->carry_out(request, daemon, entry);
+    if (r == 0 && request->is_change)
+        ff_journal_note_answer(daemon->journal, request->number.unique, entry->ino);
+    return r;
+}
+
 /*
  * Serve a request, or keep it back; takes it over. That it may go on holds only until the lock is
  * released.
@@ -96,24 +171,26 @@ static void serve(gpointer data)
     {
         g_autoptr(FfRegistryLocker) locker = ff_ops_lock(request->req);
 
-        r = may_go_on(request, daemon) ? request->carry_out(request, daemon, &entry) : KEPT_BACK;
-        /* From here on it is the watch thread's, and may be gone once the lock is released. */
+        r = carry_out_once(request, daemon, &entry);
+        /* From here on it is that thread's, and may be gone once the lock is released. */
         if (r == KEPT_BACK)
             g_steal_pointer(&request);
     }
-    if (r != KEPT_BACK)
-        answer(request->req, r, &entry);
+    if (r == KEPT_BACK)
+        return;
+    if (request->unseen)
+        ff_kernel_refresh(ff_session_fuse(daemon->session), request->parent);
+    answer(request, r, &entry);
 }
 
-/* The watch thread lets it go on. */
+/* Whoever has kept it back lets it go on. */
 static void serve_again(gpointer data)
 {
     const NameRequest *request = data;
 
-    if (ff_uring_carries(request->req))
-        ff_uring_answer(serve, data);
-    else
-        serve(data);
+    ff_step_begin(FF_STEP_KEPT_BACK);
+    ff_uring_go_on(request->req, serve, data);
+    ff_step_begin(0);
 }
 
 void ff_op_forget(fuse_req_t req, fuse_ino_t id, uint64_t n)
@@ -162,29 +239,63 @@ static int make_and_enter(NameRequest *request, FfDaemon *daemon, struct fuse_en
     FfNode *node;
     int r = make(request, daemon, &node);
 
-    if (r == 0)
-        ff_ops_fill_entry(daemon, node, entry);
-    return r;
+    if (r < 0)
+        return r;
+    ff_registry_add_lookup(daemon->registry, node);
+    describe_new(daemon, node, entry);
+    return 0;
 }
 
 /*
  * open(O_CREAT) of a missing name. FUSE takes nothing but a regular file for an answer; at ESTALE
  * the kernel walks the path again (fs/namei.c do_filp_open()), finds the FIFO, and opens it itself.
  * It does so once; retry.h says what becomes of a second time.
+ *
+ * As that is a failure to the kernel, it goes on with what it knows of the directory; but for one
+ * that it looks up again on its walk.
  */
 static int make_for_open(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry)
 {
     FfNode *node;
     int r = make(request, daemon, &node);
 
+    /* Also where it has been made by a request that was lost with a worker. */
+    request->unseen = TRUE;
     if (r == -EEXIST)
         r = ff_registry_lookup(daemon->registry,
                                ff_registry_find(daemon->registry, request->parent), request->name,
                                &node);
     if (r < 0)
         return r;
-    return ff_retries_answer(daemon->retries, fuse_req_ctx(request->req)->pid, node,
-                             ff_registry_now(daemon->registry));
+    return ff_retries_answer(daemon->retries, fuse_req_ctx(request->req)->pid,
+                             request->number.unique, node, ff_registry_now(daemon->registry));
+}
+
+static uid_t owner_of_new(fuse_req_t req)
+{
+    const FfRegistryOptions *options = ff_registry_options(ff_ops_daemon(req)->registry);
+
+    return options->fix_uid ? options->uid : fuse_req_ctx(req)->uid;
+}
+
+/*
+ * open(O_CREAT|O_EXCL) of a missing name. The kernel does not walk the path again for it, so its
+ * handle is what FUSE takes for an answer (relay.h).
+ */
+static int make_exclusively(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry)
+{
+    FfNode *node;
+    int r;
+
+    if (ff_uring_carries(request->req) ||
+        !ff_relays_can_serve(daemon->relays, owner_of_new(request->req)))
+        return -EOPNOTSUPP;
+    r = ff_relays_check_room(daemon->relays, fuse_req_ctx(request->req)->uid);
+    if (r == 0)
+        r = make(request, daemon, &node);
+    if (r == 0)
+        fill_relay_entry(request, daemon, node, entry);
+    return r;
 }
 
 static NameRequest *new_request(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
@@ -192,8 +303,10 @@ static NameRequest *new_request(fuse_req_t req, fuse_ino_t parent, const char *n
     NameRequest *request = g_new0(NameRequest, 1);
 
     request->carry_out = make_and_enter;
+    request->is_change = TRUE;
     request->brings_fifo = S_ISFIFO(mode);
     request->req = req;
+    request->number = ff_session_current();
     request->parent = parent;
     request->name = g_strdup(name);
     request->mode = mode;
@@ -221,6 +334,12 @@ static int look_up(NameRequest *request, FfDaemon *daemon, struct fuse_entry_par
     if (!ff_ops_may_be_told(node) &&
         !ff_watch_ensure(daemon->watch, directory, serve_again, request))
         return KEPT_BACK;
+    if (ff_relays_is_opening(daemon->relays, node->id)) {
+        ff_relays_wait(daemon->relays, node->id, serve_again, request);
+        return KEPT_BACK;
+    }
+    if (!ff_holds_ensure(daemon->holds, node, serve_again, request))
+        return KEPT_BACK;
     ff_retries_found(daemon->retries, fuse_req_ctx(request->req)->pid, node);
     ff_openers_note(daemon->openers, node, fuse_req_ctx(request->req)->pid);
     ff_capacities_note(daemon->capacities, node, fuse_req_ctx(request->req)->pid);
@@ -233,11 +352,13 @@ void ff_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     NameRequest *request;
 
     if (ff_ops_is_reserved(parent, name)) {
-        ff_control_lookup(req, parent, name);
+        if (!ff_op_relay_lookup(req, parent, name))
+            ff_control_lookup(req, parent, name);
         return;
     }
     request = new_request(req, parent, name, 0);
     request->carry_out = look_up;
+    request->is_change = FALSE;
     serve(request);
 }
 
@@ -257,14 +378,13 @@ void ff_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
     int r = check_new_name(parent, name);
     NameRequest *request;
 
-    if (r == 0 && (fi->flags & O_EXCL) != 0)
-        r = -EOPNOTSUPP;
     if (r < 0) {
         fuse_reply_err(req, -r);
         return;
     }
     request = new_request(req, parent, name, S_IFIFO | (mode & FF_MODE_BITS));
-    request->carry_out = make_for_open;
+    request->carry_out = (fi->flags & O_EXCL) != 0 ? make_exclusively : make_for_open;
+    request->open_flags = fi->flags;
     serve(request);
 }
 
@@ -295,6 +415,8 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, Rem
 {
     FfDaemon *daemon = ff_ops_daemon(req);
     FfCaller caller = ff_ops_caller(req);
+    FfRequestNumber number = ff_session_current();
+    guint64 node_id;
     int r = -EPERM;
 
     if (!ff_ops_is_reserved(parent, name)) {
@@ -302,7 +424,13 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, Rem
         FfNode *directory = ff_registry_find(daemon->registry, parent);
 
         ff_watch_catch_up(daemon->watch);
-        r = directory == NULL ? -ENOENT : remove_func(daemon->registry, directory, name, &caller);
+        if (ff_ops_was_carried_out(daemon, number, &node_id))
+            r = 0;
+        else
+            r = directory == NULL ? -ENOENT
+                                  : remove_func(daemon->registry, directory, name, &caller);
+        if (r == 0)
+            ff_journal_note_answer(daemon->journal, number.unique, 0);
     }
     fuse_reply_err(req, -r);
 }

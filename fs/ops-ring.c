@@ -8,7 +8,6 @@
 #include <linux/fuse.h>
 #include <pthread.h>
 
-#include "control.h"
 #include "uring.h"
 
 typedef struct {
@@ -91,16 +90,31 @@ HANDLER(FUSE_LISTXATTR, ff_op_listxattr, (fuse_req_t req, fuse_ino_t id, size_t 
         size)
 HANDLER(FUSE_REMOVEXATTR, ff_op_removexattr, (fuse_req_t req, fuse_ino_t id, const char *name), req,
         id, name)
-HANDLER(FUSE_OPEN, ff_control_open, (fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi), req,
-        id, fi)
-HANDLER(FUSE_READ, ff_control_read,
+HANDLER(FUSE_OPEN, ff_op_open, (fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi), req, id,
+        fi)
+HANDLER(FUSE_READ, ff_op_read,
         (fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *fi), req,
         id, size, offset, fi)
-HANDLER(FUSE_RELEASE, ff_control_release,
-        (fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi), req, id, fi)
-HANDLER(FUSE_POLL, ff_control_poll,
+HANDLER(FUSE_WRITE, ff_op_write,
+        (fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_t offset,
+         struct fuse_file_info *fi),
+        req, id, data, size, offset, fi)
+HANDLER(FUSE_RELEASE, ff_op_release, (fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi),
+        req, id, fi)
+HANDLER(FUSE_POLL, ff_op_poll,
         (fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi, struct fuse_pollhandle *handle),
         req, id, fi, handle)
+HANDLER(FUSE_FSYNC, ff_op_fsync,
+        (fuse_req_t req, fuse_ino_t id, int data_only, struct fuse_file_info *fi), req, id,
+        data_only, fi)
+HANDLER(FUSE_FALLOCATE, ff_op_fallocate,
+        (fuse_req_t req, fuse_ino_t id, int mode, off_t offset, off_t length,
+         struct fuse_file_info *fi),
+        req, id, mode, offset, length, fi)
+HANDLER(FUSE_COPY_FILE_RANGE, ff_op_copy_file_range,
+        (fuse_req_t req, fuse_ino_t from, off_t from_offset, struct fuse_file_info *from_info,
+         fuse_ino_t to, off_t to_offset, struct fuse_file_info *to_info, size_t length, int flags),
+        req, from, from_offset, from_info, to, to_offset, to_info, length, flags)
 
 static void ring_init(void *data, struct fuse_conn_info *conn)
 {
@@ -131,8 +145,12 @@ const struct fuse_lowlevel_ops ff_ring_ops = {
     .setxattr = ring_ff_op_setxattr,
     .listxattr = ring_ff_op_listxattr,
     .removexattr = ring_ff_op_removexattr,
-    .open = ring_ff_control_open,
-    .read = ring_ff_control_read,
-    .release = ring_ff_control_release,
-    .poll = ring_ff_control_poll,
+    .open = ring_ff_op_open,
+    .read = ring_ff_op_read,
+    .write = ring_ff_op_write,
+    .release = ring_ff_op_release,
+    .poll = ring_ff_op_poll,
+    .fsync = ring_ff_op_fsync,
+    .fallocate = ring_ff_op_fallocate,
+    .copy_file_range = ring_ff_op_copy_file_range,
 };

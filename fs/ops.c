@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ops.h"
 
+#include <fcntl.h>
 #include <string.h>
 
+#include "autofd.h"
 #include "control.h"
 #include "directory.h"
+#include "procfs.h"
+#include "relay.h"
 
 FfDaemon *ff_ops_daemon(fuse_req_t req)
 {
@@ -16,6 +20,20 @@ FfCaller ff_ops_caller(fuse_req_t req)
     const struct fuse_ctx *context = fuse_req_ctx(req);
 
     return (FfCaller){.uid = context->uid, .gid = context->gid};
+}
+
+/* libfuse's own fuse_req_getgroups() reads beyond its buffer where there are many (3.14). */
+FfCaller ff_ops_caller_with_groups(fuse_req_t req)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d", fuse_req_ctx(req)->pid);
+    g_auto(FfAutoFd) process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    FfCaller caller = {0};
+
+    if (process >= 0)
+        ff_procfs_caller(process, &caller);
+    caller.uid = fuse_req_ctx(req)->uid;
+    caller.gid = fuse_req_ctx(req)->gid;
+    return caller;
 }
 
 FfRegistryLocker *ff_ops_lock(fuse_req_t req)
@@ -42,14 +60,32 @@ static gboolean wants_lookups(const FfNode *node)
     return ff_node_is_fifo(node) && ff_policy_wants_lookups(node->policy);
 }
 
+double ff_ops_attr_timeout(const FfDaemon *daemon, guint64 id)
+{
+    return ff_relays_has(daemon->relays, id) ? 0 : FF_FOREVER;
+}
+
+gboolean ff_ops_was_carried_out(FfDaemon *daemon, FfRequestNumber request, guint64 *node_id)
+{
+    return request.again && ff_journal_find_answer(daemon->journal, request.unique, node_id);
+}
+
 void ff_ops_fill_entry(FfDaemon *daemon, FfNode *node, struct fuse_entry_param *entry)
 {
     ff_registry_add_lookup(daemon->registry, node);
+    ff_ops_describe_entry(daemon, node, entry);
+}
+
+void ff_ops_describe_entry(const FfDaemon *daemon, const FfNode *node,
+                           struct fuse_entry_param *entry)
+{
     *entry = (struct fuse_entry_param){
         .ino = node->id,
         .generation = 1,
-        .attr_timeout = FF_FOREVER,
-        .entry_timeout = wants_lookups(node) ? 0 : FF_FOREVER,
+        .attr_timeout = ff_ops_attr_timeout(daemon, node->id),
+        .entry_timeout = wants_lookups(node) || ff_relays_has(daemon->relays, node->id)
+                             ? 0
+                             : FF_FOREVER,
     };
     ff_node_stat(node, &entry->attr);
 }
@@ -75,8 +111,14 @@ void ff_ops_reply_entry(fuse_req_t req, const struct fuse_entry_param *entry)
 
 static void op_init(void *data, struct fuse_conn_info *conn)
 {
+    FfDaemon *daemon = data;
+
     conn->want |= conn->capable & FUSE_CAP_DONT_MASK;
+    if (!daemon->options->no_acl)
+        conn->want |= conn->capable & FUSE_CAP_POSIX_ACL;
+    daemon->has_acls = (conn->want & FUSE_CAP_POSIX_ACL) != 0;
     conn->time_gran = 1;
+    conn->max_write = MIN(conn->max_write, FF_RELAY_BYTES);
 }
 
 const struct fuse_lowlevel_ops ff_ops = {
@@ -101,8 +143,12 @@ const struct fuse_lowlevel_ops ff_ops = {
     .setxattr = ff_op_setxattr,
     .listxattr = ff_op_listxattr,
     .removexattr = ff_op_removexattr,
-    .open = ff_control_open,
-    .read = ff_control_read,
-    .release = ff_control_release,
-    .poll = ff_control_poll,
+    .open = ff_op_open,
+    .read = ff_op_read,
+    .write = ff_op_write,
+    .release = ff_op_release,
+    .poll = ff_op_poll,
+    .fsync = ff_op_fsync,
+    .fallocate = ff_op_fallocate,
+    .copy_file_range = ff_op_copy_file_range,
 };

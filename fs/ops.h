@@ -24,6 +24,12 @@ FfDaemon *ff_ops_daemon(fuse_req_t req);
 /* The process behind a request, without its supplementary groups. */
 FfCaller ff_ops_caller(fuse_req_t req);
 
+/*
+ * The same with supplementary groups, none where they cannot be read. Give it back with
+ * ff_caller_clear().
+ */
+FfCaller ff_ops_caller_with_groups(fuse_req_t req);
+
 /* Lock the registry for changes that the process behind the request wants. */
 FfRegistryLocker *ff_ops_lock(fuse_req_t req);
 
@@ -36,8 +42,24 @@ gboolean ff_ops_is_reserved(guint64 parent, const char *name);
  */
 gboolean ff_ops_may_be_told(const FfNode *node);
 
+/* Fill in what the kernel is told of the node. Registry locked. */
+void ff_ops_describe_entry(const FfDaemon *daemon, const FfNode *node,
+                           struct fuse_entry_param *entry);
+
+/**
+ * ff_ops_was_carried_out() - was this request carried out already, and its answer lost?
+ * @node_id: set to the node that the answer names, or 0
+ *
+ * That may have happened where a process before us died between the two. Lookups are counted.
+ * Registry locked.
+ */
+gboolean ff_ops_was_carried_out(FfDaemon *daemon, FfRequestNumber request, guint64 *node_id);
+
 /* Count a lookup of the node, and fill in what the kernel is told. Registry locked. */
 void ff_ops_fill_entry(FfDaemon *daemon, FfNode *node, struct fuse_entry_param *entry);
+
+/* How long the kernel may keep the attributes of a node. Registry locked. */
+double ff_ops_attr_timeout(const FfDaemon *daemon, guint64 id);
 
 /* Answer with an entry of which a lookup was counted. Registry not locked. */
 void ff_ops_reply_entry(fuse_req_t req, const struct fuse_entry_param *entry);
@@ -51,6 +73,20 @@ void ff_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *f
 void ff_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device);
 void ff_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
                   struct fuse_file_info *fi);
+
+/* Fill in what a FIFO that was created exclusively is for its creator. Registry locked. */
+void ff_op_relay_fill_entry(FfDaemon *daemon, FfNode *fifo, int flags, pid_t creator,
+                            struct fuse_entry_param *entry);
+
+/* Answer with that, and have it relayed. */
+void ff_op_relay_reply_created(fuse_req_t req, const struct fuse_entry_param *entry);
+
+/* Attributes of the inode that its creator has. Registry locked. */
+void ff_op_relay_stat(const FfNode *fifo, struct stat *st);
+
+/* Answer the relay thread, which looks for a FIFO. Return: FALSE where it is something else. */
+gboolean ff_op_relay_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+
 void ff_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void ff_op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
 void ff_op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t parent, const char *name);
@@ -63,6 +99,21 @@ void ff_op_getattr(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi);
 void ff_op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *attr, int to_set,
                    struct fuse_file_info *fi);
 void ff_op_statfs(fuse_req_t req, fuse_ino_t id);
+
+void ff_op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi);
+void ff_op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
+                struct fuse_file_info *fi);
+void ff_op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_t offset,
+                 struct fuse_file_info *fi);
+void ff_op_poll(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi,
+                struct fuse_pollhandle *handle);
+void ff_op_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi);
+void ff_op_fsync(fuse_req_t req, fuse_ino_t id, int data_only, struct fuse_file_info *fi);
+void ff_op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset, off_t length,
+                     struct fuse_file_info *fi);
+void ff_op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_offset,
+                           struct fuse_file_info *from_info, fuse_ino_t to, off_t to_offset,
+                           struct fuse_file_info *to_info, size_t length, int flags);
 
 void ff_op_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
                    struct fuse_file_info *fi);

@@ -2,12 +2,20 @@
 #include "options.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "config.h"
 #include "declared.h"
 #include "parse.h"
 #include "uring.h"
+
+/*
+ * How many there may be where nobody says: about half a gigabyte of FIFOs on a mount, 16 MB of a user of a shared one.
+ * A directory may take one of the system's inotify watches besides.
+ */
+#define DEFAULT_MAX_PIPES      (2 * 1024 * 1024)
+#define DEFAULT_MAX_DIRS       (1024 * 1024)
+#define DEFAULT_USER_MAX_PIPES (64 * 1024)
+#define DEFAULT_USER_MAX_DIRS  (4 * 1024)
 
 G_DEFINE_QUARK(ff - options - error - quark, ff_options_error)
 
@@ -17,6 +25,7 @@ struct Option {
     const char *name;
     /* What the value is called in --help; NULL for an option without one. */
     const char *value_name;
+    /* NULL: it is not described. "": with the next one, in one line. */
     const char *help;
     /* Take the value (NULL where there is none). Return: FALSE for a bad one. */
     gboolean (*take)(FfOptions *options, const Option *option, const char *value);
@@ -107,6 +116,30 @@ static char *show_policy(const FfOptions *options, const Option *option)
     return ff_policy_get(&options->registry.policy, option->name);
 }
 
+static gboolean take_limit(FfOptions *options, const Option *option, const char *value)
+{
+    return ff_quota_parse(value, ff_quota_find_limit(&options->registry.limits, option->name)) == 0;
+}
+
+static gboolean take_user_pipes(FfOptions *options, const Option *option, const char *value)
+{
+    options->user_pipes_set = TRUE;
+    return take_limit(options, option, value);
+}
+
+static gboolean take_user_dirs(FfOptions *options, const Option *option, const char *value)
+{
+    options->user_dirs_set = TRUE;
+    return take_limit(options, option, value);
+}
+
+static char *show_limit(const FfOptions *options, const Option *option)
+{
+    FfQuotaLimits limits = options->registry.limits;
+
+    return ff_quota_format(*ff_quota_find_limit(&limits, option->name));
+}
+
 static gboolean take_allow_other(FfOptions *options, const Option *option, const char *value)
 {
     options->allow_other = TRUE;
@@ -127,6 +160,50 @@ static gboolean take_io_uring(FfOptions *options, const Option *option, const ch
 static char *show_io_uring(const FfOptions *options, const Option *option)
 {
     return g_strdup(options->io_uring ? "true" : "false");
+}
+
+static gboolean take_trace(FfOptions *options, const Option *option, const char *value)
+{
+    options->privileges.trace_wanted = TRUE;
+    return TRUE;
+}
+
+static char *show_trace(const FfOptions *options, const Option *option)
+{
+    return g_strdup(options->privileges.trace ? "true" : "false");
+}
+
+static gboolean take_no_trace(FfOptions *options, const Option *option, const char *value)
+{
+    options->privileges.trace_refused = TRUE;
+    return TRUE;
+}
+
+/* `trace=false` is no wish, so that what is shown may be used as a configuration. */
+static char *show_no_trace(const FfOptions *options, const Option *option)
+{
+    return options->privileges.trace_refused ? g_strdup("true") : NULL;
+}
+
+static gboolean take_user(FfOptions *options, const Option *option, const char *value)
+{
+    return ff_privileges_take_user(&options->privileges, value);
+}
+
+static char *show_user(const FfOptions *options, const Option *option)
+{
+    return ff_privileges_show_user(&options->privileges);
+}
+
+static gboolean take_no_acl(FfOptions *options, const Option *option, const char *value)
+{
+    options->no_acl = TRUE;
+    return TRUE;
+}
+
+static char *show_no_acl(const FfOptions *options, const Option *option)
+{
+    return g_strdup(options->no_acl ? "true" : "false");
 }
 
 static gboolean take_config(FfOptions *options, const Option *option, const char *value)
@@ -190,8 +267,8 @@ static const Option table[] = {
      take_dir_ceiling, show_dir_ceiling},
     {"rootmode", "MODE", "mode of the mount's root (0700; 0777 with allow_other)", take_root_mode,
      show_root_mode},
-    {"uid", "USER", "owner of everything that is created (its creator)", take_uid, show_uid},
-    {"gid", "GROUP", "group of everything that is created (its creator's)", take_gid, show_gid},
+    {"uid", "USER", "", take_uid, show_uid},
+    {"gid", "GROUP", "owner, group of all that is created (its creator's)", take_gid, show_gid},
     {"lifetime", "WHEN", "auto, use, process, session or keep (auto)", take_policy, show_policy},
     {"linger", "TIME", "how long an idle FIFO stays after its last use (30s)", take_policy,
      show_policy},
@@ -199,14 +276,23 @@ static const Option table[] = {
     {"max-age", "TIME", "the greatest age of any FIFO (infinity)", take_policy, show_policy},
     {"open-timeout", "TIME", "how long a process may wait in open() (infinity)", take_policy,
      show_policy},
-    {"capacity", "SIZE", "bytes that a FIFO is to hold, as 1M (what the kernel gives)", take_policy,
+    {"capacity", "SIZE", "", take_policy, show_policy},
+    {"hold", "END", "bytes it holds; what is kept open: read, write, both", take_policy,
      show_policy},
+    {"max-pipes", "N", "", take_limit, show_limit},
+    {"max-dirs", "N", "", take_limit, show_limit},
+    {"user-max-pipes", "N", "", take_user_pipes, show_limit},
+    {"user-max-dirs", "N", "quotas: fifofs(8)", take_user_dirs, show_limit},
+    {"trace", NULL, NULL, take_trace, show_trace},
+    {"notrace", NULL, NULL, take_no_trace, show_no_trace},
+    {"user", "USER", NULL, take_user, show_user},
     {FF_OPTION_CONFIG, "FILE", "take options and declared FIFOs from it: fifofs.conf(5)",
      take_config, show_config},
     {"ro", NULL, NULL, pass_on, show_passed_on},
     {"noexec", NULL, NULL, pass_on, show_passed_on},
     {"noatime", NULL, NULL, pass_on, show_passed_on},
     {"io_uring", NULL, NULL, take_io_uring, show_io_uring},
+    {"noacl", NULL, NULL, take_no_acl, show_no_acl},
     {"rw", NULL, NULL, ignore, NULL},
     {"exec", NULL, NULL, ignore, NULL},
     {"nosuid", NULL, NULL, ignore, NULL},
@@ -225,12 +311,16 @@ static const Option table[] = {
     {"_netdev", NULL, NULL, ignore, NULL},
 };
 
-static const Option *find_option(const char *name)
+/* One name, "user", is two options: with a value ours, without one fstab's. */
+static const Option *find_option(const char *name, gboolean has_value)
 {
+    const Option *found = NULL;
+
     for (guint i = 0; i < G_N_ELEMENTS(table); i++)
-        if (g_str_equal(table[i].name, name))
-            return &table[i];
-    return NULL;
+        if (g_str_equal(table[i].name, name) &&
+            (found == NULL || (table[i].value_name != NULL) == has_value))
+            found = &table[i];
+    return found;
 }
 
 gboolean ff_options_fail(GError **error, const char *format, ...)
@@ -253,7 +343,9 @@ static const char *describe_value(const char *value_name)
         {"GROUP", "the name or number of a group"},
         {"TIME", "a time such as 500ms, 30s, 15min or infinity"},
         {"SIZE", "a size such as 65536, 64K, 1M or default"},
+        {"N", "a number from 1, or infinity"},
         {"WHEN", "auto, use, process, session or keep"},
+        {"END", "none, read, write or both"},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(descriptions); i++)
@@ -271,7 +363,7 @@ static gboolean is_remark(const char *name)
 
 gboolean ff_options_take(FfOptions *options, const char *name, const char *value, GError **error)
 {
-    const Option *option = find_option(name);
+    const Option *option = find_option(name, value != NULL);
 
     if (option == NULL)
         return ff_options_fail(error, "unknown option '%s': see 'fifofs --help'", name);
@@ -308,7 +400,7 @@ gboolean ff_options_take_list(FfOptions *options, const char *list, GError **err
 
 gboolean ff_options_is_flag(const char *name)
 {
-    const Option *option = find_option(name);
+    const Option *option = find_option(name, TRUE);
 
     return option != NULL && option->value_name == NULL;
 }
@@ -323,8 +415,12 @@ static void fill_defaults(FfOptions *options)
         registry->modes.dir_ceiling = options->allow_other ? 0777 : 0700;
     if (!options->root_mode_set)
         registry->root_mode = options->allow_other ? 0777 : 0700;
-    registry->root_uid = registry->fix_uid ? registry->uid : geteuid();
-    registry->root_gid = registry->fix_gid ? registry->gid : getegid();
+    if (!options->user_pipes_set && options->allow_other)
+        registry->limits.user[FF_QUOTA_PIPES] = DEFAULT_USER_MAX_PIPES;
+    if (!options->user_dirs_set && options->allow_other)
+        registry->limits.user[FF_QUOTA_DIRECTORIES] = DEFAULT_USER_MAX_DIRS;
+    registry->root_uid = registry->fix_uid ? registry->uid : ff_privileges_mounter();
+    registry->root_gid = registry->fix_gid ? registry->gid : ff_privileges_mounter_group();
 }
 
 gboolean ff_options_settle(FfOptions *options, GError **error)
@@ -340,23 +436,33 @@ gboolean ff_options_settle(FfOptions *options, GError **error)
         return ff_options_fail(error,
                                "floor %04o allows what ceiling %04o forbids: raise the ceiling",
                                modes->fifo_floor, modes->fifo_ceiling);
-    return ff_declared_check(options->declared, options->config, &options->registry, error);
+    return ff_declared_check(options->declared, options->config, &options->registry, error) &&
+           ff_privileges_settle(options, error);
+}
+
+static void append_name(GString *names, const Option *option)
+{
+    if (names->len > 0)
+        g_string_append(names, ", ");
+    g_string_append(names, option->name);
+    if (option->value_name != NULL)
+        g_string_append_printf(names, "=%s", option->value_name);
 }
 
 char *ff_options_describe(void)
 {
+    g_autoptr(GString) left = g_string_new(NULL);
     GString *text = g_string_new(
-        "Mount options (-o NAME[=VALUE],...; also ro, noexec, noatime, io_uring):\n");
+        "Mount options (-o NAME[=VALUE],...; also ro, io_uring, noacl, trace, user):\n");
 
     for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
-        g_autofree char *left = NULL;
-
         if (table[i].help == NULL)
             continue;
-        left = table[i].value_name == NULL
-                   ? g_strdup(table[i].name)
-                   : g_strconcat(table[i].name, "=", table[i].value_name, NULL);
-        g_string_append_printf(text, "  %-18s %s\n", left, table[i].help);
+        append_name(left, &table[i]);
+        if (*table[i].help == '\0')
+            continue;
+        g_string_append_printf(text, "  %-18s %s\n", left->str, table[i].help);
+        g_string_truncate(left, 0);
     }
     return g_string_free(text, FALSE);
 }
@@ -368,6 +474,8 @@ FfOptions *ff_options_new(void)
     options->source = g_strdup("fifofs");
     options->declared = ff_declared_list_new();
     options->registry.policy = ff_policy_default;
+    options->registry.limits.mount[FF_QUOTA_PIPES] = DEFAULT_MAX_PIPES;
+    options->registry.limits.mount[FF_QUOTA_DIRECTORIES] = DEFAULT_MAX_DIRS;
     return options;
 }
 
@@ -377,6 +485,7 @@ void ff_options_free(FfOptions *options)
         return;
     g_ptr_array_unref(options->declared);
     g_free(options->config);
+    g_free(options->config_text);
     g_free(options->source);
     g_free(options->mountpoint);
     g_free(options);
@@ -388,6 +497,9 @@ char *ff_options_to_text(const FfOptions *options)
 
     g_key_file_set_string(file, FF_CONFIG_GROUP, FF_CONFIG_VERSION, FIFOFS_VERSION);
     g_key_file_set_string(file, FF_CONFIG_GROUP, FF_CONFIG_MOUNTPOINT, options->mountpoint);
+    g_key_file_set_string(file, FF_CONFIG_GROUP, FF_CONFIG_SANDBOX,
+                          options->privileges.in_force == NULL ? "none"
+                                                               : options->privileges.in_force);
     for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
         g_autofree char *value = NULL;
 

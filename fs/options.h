@@ -9,6 +9,7 @@
 
 #include <glib.h>
 
+#include "privileges.h"
 #include "registry.h"
 
 /* Exit codes; fifofs(8) lists them. */
@@ -28,11 +29,12 @@ GQuark ff_options_error_quark(void);
 #define FF_CONFIG_GROUP      "fifofs"
 #define FF_CONFIG_VERSION    "version"
 #define FF_CONFIG_MOUNTPOINT "mountpoint"
+#define FF_CONFIG_SANDBOX    "sandbox"
 
 /* The one option that has no place in a configuration file. */
 #define FF_OPTION_CONFIG "config"
 
-typedef struct {
+struct FfOptions {
     gboolean debug;
     gboolean allow_other;
     /* Absolute, symlinks resolved, once ff_mountpoint_check() has seen it. May be NULL before. */
@@ -43,15 +45,20 @@ typedef struct {
     char *source;
     /* The configuration file, as it was named or, later, where it was found; or NULL. */
     char *config;
+    /* What that said when it was read; or NULL. */
+    char *config_text;
     /* Which of ro, noexec and noatime; bits. */
     guint passed_on;
     gboolean io_uring;
+    gboolean no_acl;
+    FfPrivileges privileges;
     FfRegistryOptions registry;
     /* FfDeclared, from the configuration file. */
     GPtrArray *declared;
     /* Which of the defaults that depend on allow_other were chosen. */
     gboolean ceiling_set, dir_ceiling_set, root_mode_set;
-} FfOptions;
+    gboolean user_pipes_set, user_dirs_set;
+};
 
 /* Options of which none is chosen; fill in, then ff_options_settle(). */
 FfOptions *ff_options_new(void);

@@ -6,6 +6,67 @@
 
 #include "modes.h"
 
+/* Names of users and groups to boxed guint32; NULL until there is one. */
+static GHashTable *users, *groups;
+
+static gboolean recall(GHashTable *names, const char *name, guint32 *id)
+{
+    const guint32 *known = names == NULL ? NULL : g_hash_table_lookup(names, name);
+
+    if (known != NULL)
+        *id = *known;
+    return known != NULL;
+}
+
+static void remember(GHashTable **names, const char *name, guint32 id)
+{
+    if (*names == NULL)
+        *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_hash_table_insert(*names, g_strdup(name), g_memdup2(&id, sizeof id));
+}
+
+static void save_names(GHashTable *names, GByteArray *out)
+{
+    GHashTableIter iter;
+    gpointer name, id;
+
+    ff_pack_unsigned(out, names == NULL ? 0 : g_hash_table_size(names));
+    if (names == NULL)
+        return;
+    g_hash_table_iter_init(&iter, names);
+    while (g_hash_table_iter_next(&iter, &name, &id)) {
+        ff_pack_text(out, name);
+        ff_pack_unsigned(out, *(guint32 *)id);
+    }
+}
+
+static void load_names(GHashTable **names, FfUnpacker *in)
+{
+    for (guint64 n = ff_unpack_unsigned(in); n > 0 && !in->failed; n--) {
+        g_autofree char *name = ff_unpack_text(in);
+
+        remember(names, name, (guint32)ff_unpack_below(in, G_MAXUINT32));
+    }
+}
+
+void ff_parse_save_names(GByteArray *out)
+{
+    save_names(users, out);
+    save_names(groups, out);
+}
+
+void ff_parse_load_names(FfUnpacker *in)
+{
+    load_names(&users, in);
+    load_names(&groups, in);
+}
+
+void ff_parse_forget_names(void)
+{
+    g_clear_pointer(&users, g_hash_table_unref);
+    g_clear_pointer(&groups, g_hash_table_unref);
+}
+
 gboolean ff_parse_mode(const char *text, mode_t *mode)
 {
     guint64 number;
@@ -31,12 +92,13 @@ gboolean ff_parse_user(const char *text, uid_t *uid)
 {
     const struct passwd *user;
 
-    if (parse_id(text, uid))
+    if (parse_id(text, uid) || recall(users, text, uid))
         return TRUE;
     user = getpwnam(text);
     if (user == NULL)
         return FALSE;
     *uid = user->pw_uid;
+    remember(&users, text, *uid);
     return TRUE;
 }
 
@@ -44,11 +106,12 @@ gboolean ff_parse_group(const char *text, gid_t *gid)
 {
     const struct group *group;
 
-    if (parse_id(text, gid))
+    if (parse_id(text, gid) || recall(groups, text, gid))
         return TRUE;
     group = getgrnam(text);
     if (group == NULL)
         return FALSE;
     *gid = group->gr_gid;
+    remember(&groups, text, *gid);
     return TRUE;
 }

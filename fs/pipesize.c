@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pipesize.h"
 
+#include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
 
@@ -16,8 +17,18 @@ typedef struct {
     gint64 result;
 } Search;
 
-/* Return: the size that it has then, or -errno. */
-static gint64 resize(int fd, gint64 capacity)
+gboolean ff_pipe_respect_limits(void)
+{
+    capng_get_caps_process();
+    capng_updatev(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_SYS_RESOURCE, CAP_SYS_ADMIN,
+                  -1);
+    if (capng_apply(CAPNG_SELECT_CAPS) == 0)
+        return TRUE;
+    g_warning("cannot give up capabilities, so no FIFO gets its capacity");
+    return FALSE;
+}
+
+gint64 ff_pipe_resize_end(int fd, gint64 capacity)
 {
     int before = fcntl(fd, F_GETPIPE_SZ), size;
 
@@ -39,17 +50,14 @@ static gint64 borrow_and_resize(const Search *search, int number)
 {
     g_auto(FfAutoFd) fd = ff_borrow(search->pid, number, search->fifo);
 
-    return fd < 0 ? fd : resize(fd, search->capacity);
+    return fd < 0 ? fd : ff_pipe_resize_end(fd, search->capacity);
 }
 
 static gboolean look_at_descriptor(int listfd, int number, gpointer data)
 {
     Search *search = data;
-    char name[16];
-    FfFileInfo info;
 
-    g_snprintf(name, sizeof name, "%d", number);
-    if (ff_file_look(listfd, name, &info) == 0 && ff_file_id_equal(&info.id, search->fifo))
+    if (ff_file_is_behind(listfd, number, search->fifo))
         search->result = borrow_and_resize(search, number);
     return search->result < 0;
 }
@@ -57,11 +65,8 @@ static gboolean look_at_descriptor(int listfd, int number, gpointer data)
 static gboolean look_at_process(int procfd, int number, gpointer data)
 {
     Search *search = data;
-    char name[16];
-    g_auto(FfAutoFd) fd = -1;
+    g_auto(FfAutoFd) fd = ff_procfs_open(procfd, number);
 
-    g_snprintf(name, sizeof name, "%d", number);
-    fd = openat(procfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return TRUE;
     if (ff_procfs_process(fd, &search->pid) == 0)

@@ -12,6 +12,16 @@
 
 #include "fileid.h"
 
+/*
+ * With some capabilities a pipe may take any amount of memory, whosever it is. Whoever sets the
+ * capacity of his FIFO is to get what he could give it himself (fs/pipe.c is_unprivileged_user()).
+ * So the calling thread gives them up. Return: whether it could.
+ */
+gboolean ff_pipe_respect_limits(void);
+
+/* As ff_pipe_resize(), of a descriptor that we have. */
+gint64 ff_pipe_resize_end(int fd, gint64 capacity);
+
 /**
  * ff_pipe_resize() - find a process that has the FIFO open, and set the size
  * @fifo:     which FIFO; the mount is not asked for it

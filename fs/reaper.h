@@ -7,10 +7,12 @@
  */
 #pragma once
 
-#include <fuse_lowlevel.h>
 #include <glib.h>
 
+#include "holds.h"
+#include "journal.h"
 #include "registry.h"
+#include "session.h"
 #include "watch.h"
 
 typedef struct FfReaper FfReaper;
@@ -24,8 +26,26 @@ typedef struct FfReaper FfReaper;
  */
 FfReaper *ff_reaper_new(FfRegistry *registry, FfWatch *watch, GMainContext *context);
 
+/* Where probes of FIFOs go on that the daemon holds. */
+void ff_reaper_set_holds(FfReaper *reaper, FfHolds *holds);
+
+/* Before anything is removed. */
+void ff_reaper_set_journal(FfReaper *reaper, FfJournal *journal);
+
+/*
+ * Another process has known all this before us. What it was about to tell the kernel is told, and
+ * what it believed of the kernel is asked again, once it is started. Registry locked.
+ */
+void ff_reaper_take_over(FfReaper *reaper);
+
 /* The session is there to be notified. */
-void ff_reaper_start(FfReaper *reaper, struct fuse_session *session);
+void ff_reaper_start(FfReaper *reaper, FfSession *session);
+
+/*
+ * Everything that the kernel has sent is dealt with: lookups that are counted still for what it has
+ * said not to know are none. Request thread.
+ */
+void ff_reaper_forget_rest(FfReaper *reaper);
 
 /* The registry must be silent from here on. Accepts NULL. */
 void ff_reaper_free(FfReaper *reaper);

@@ -9,8 +9,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "autofd.h"
+#include "fdpath.h"
 #include "procfs.h"
 #include "waiter.h"
 
@@ -102,15 +104,12 @@ static void look_at(const Look *look, FfOpener *opener, Waiting *readers, Waitin
 /* Return: whether the end could be opened. That nobody is left who waits to read is well too. */
 static gboolean open_and_close(int fifo, int flags)
 {
-    char handle[64];
-    int fd;
+    int fd = ff_fd_reopen(fifo, flags | O_NONBLOCK);
 
-    g_snprintf(handle, sizeof handle, "/proc/self/fd/%d", fifo);
-    fd = open(handle, flags | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0)
         close(fd);
-    else if (errno != ENXIO)
-        g_warning("cannot open the other end of a FIFO for who waits: %s", g_strerror(errno));
+    else if (fd != -ENXIO)
+        g_warning("cannot open the other end of a FIFO for who waits: %s", g_strerror(-fd));
     return fd >= 0;
 }
 
@@ -151,12 +150,10 @@ typedef struct {
 static gboolean visit_thread(int listfd, int tid, gpointer data)
 {
     Search *search = data;
-    char name[16];
+    g_auto(FfAutoFd) threadfd = ff_procfs_open(listfd, tid);
     FfWaiter waiter;
     int fd = -1;
 
-    g_snprintf(name, sizeof name, "%d", tid);
-    g_auto(FfAutoFd) threadfd = openat(listfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (threadfd >= 0 &&
         look_at_thread(&search->look, threadfd, tid, &waiter, &fd) == FF_WAITER_FOUND) {
         g_array_append_val(search->found, tid);
@@ -167,10 +164,12 @@ static gboolean visit_thread(int listfd, int tid, gpointer data)
 
 static gboolean visit_process(int listfd, int pid, gpointer data)
 {
-    char name[16];
+    g_auto(FfAutoFd) fd = -1;
 
-    g_snprintf(name, sizeof name, "%d", pid);
-    g_auto(FfAutoFd) fd = openat(listfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    /* The supervisor may wait for a reader of what it holds, and is to. */
+    if (pid == getppid())
+        return TRUE;
+    fd = ff_procfs_open(listfd, pid);
     if (fd >= 0)
         ff_procfs_each_number(fd, "task", visit_thread, data);
     return TRUE;

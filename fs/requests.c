@@ -35,6 +35,7 @@ static const struct {
     {FUSE_REMOVEXATTR, "removexattr"},
     {FUSE_OPEN, "open"},
     {FUSE_READ, "read"},
+    {FUSE_WRITE, "write"},
     {FUSE_RELEASE, "release"},
     {FUSE_POLL, "poll"},
 };

@@ -4,10 +4,15 @@
  * the other; so a CREATE right behind another, whose FIFO the thread has not found since, is the
  * second of the same open. It may have found another FIFO of that name meanwhile and lost that
  * again, which looks like an open that went well and the next one: time decides there.
+ *
+ * It is all kept in the journal as well: between the two the worker may have become another one,
+ * and that may also be asked the first of them again, which is no second.
  */
 #include "retry.h"
 
 #include <errno.h>
+
+#include "packing.h"
 
 /* The kernel looks again at once, but on a busy machine the thread may have to wait for its turn. */
 #define LONGEST_RETRY (1 * G_TIME_SPAN_SECOND)
@@ -17,13 +22,18 @@
 
 typedef struct {
     guint64 id;
-    guint64 parent;
-    /* Of the name; that two names have the same costs a needless EINTR. */
+    /* Of the CREATE that was sent back. */
+    guint64 unique;
+    /*
+     * Of the name; that two names have the same costs a needless EINTR. Its directory is not asked:
+     * that may be another by the second time, as somebody has removed it and made it again.
+     */
     guint hash;
     gint64 sent_back;
 } Retry;
 
 struct FfRetries {
+    FfJournal *journal;
     /* tid -> Retry */
     GHashTable *by_thread;
 };
@@ -44,27 +54,91 @@ void ff_retries_free(FfRetries *retries)
     g_free(retries);
 }
 
-static gboolean is_second(const FfRetries *retries, pid_t tid, const FfNode *fifo, gint64 now)
+void ff_retries_set_journal(FfRetries *retries, FfJournal *journal)
+{
+    retries->journal = journal;
+}
+
+static void remember(FfRetries *retries, pid_t tid, Retry retry)
+{
+    g_hash_table_insert(retries->by_thread, GINT_TO_POINTER(tid), g_memdup2(&retry, sizeof retry));
+}
+
+static void keep(FfRetries *retries, pid_t tid, const Retry *retry)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+    ff_pack_unsigned(bytes, retry->id);
+    ff_pack_unsigned(bytes, retry->unique);
+    ff_pack_unsigned(bytes, retry->hash);
+    ff_journal_keep(retries->journal, FF_KEPT_RETRY, (guint64)tid, bytes);
+}
+
+static void forget(FfRetries *retries, pid_t tid)
+{
+    if (g_hash_table_remove(retries->by_thread, GINT_TO_POINTER(tid)))
+        ff_journal_drop(retries->journal, FF_KEPT_RETRY, (guint64)tid);
+}
+
+static void forget_all(FfRetries *retries)
+{
+    GHashTableIter iter;
+    gpointer tid;
+
+    g_hash_table_iter_init(&iter, retries->by_thread);
+    while (g_hash_table_iter_next(&iter, &tid, NULL))
+        ff_journal_drop(retries->journal, FF_KEPT_RETRY, (guint64)GPOINTER_TO_INT(tid));
+    g_hash_table_remove_all(retries->by_thread);
+}
+
+typedef struct {
+    FfRetries *retries;
+    gint64 now;
+} Takeover;
+
+/* How long it took until we came does not count: nobody could be answered meanwhile. */
+static void take_over_one(guint64 tid, GBytes *bytes, gpointer data)
+{
+    const Takeover *takeover = data;
+    gsize length;
+    gconstpointer start = g_bytes_get_data(bytes, &length);
+    FfUnpacker in = ff_unpacker(start, length);
+    Retry retry = {.id = ff_unpack_unsigned(&in), .sent_back = takeover->now};
+
+    retry.unique = ff_unpack_unsigned(&in);
+    retry.hash = (guint)ff_unpack_below(&in, G_MAXUINT);
+    remember(takeover->retries, (pid_t)tid, retry);
+}
+
+void ff_retries_take_over(FfRetries *retries, gint64 now)
+{
+    Takeover takeover = {retries, now};
+
+    ff_journal_foreach_kept(retries->journal, FF_KEPT_RETRY, take_over_one, &takeover);
+}
+
+static gboolean is_second(const FfRetries *retries, pid_t tid, Retry now)
 {
     const Retry *retry = g_hash_table_lookup(retries->by_thread, GINT_TO_POINTER(tid));
 
-    return retry != NULL && retry->parent == fifo->parent->id &&
-           retry->hash == g_str_hash(ff_node_name(fifo)) && now - retry->sent_back <= LONGEST_RETRY;
+    /* 0 where it is not known, as of what comes over a ring, which nobody takes over. */
+    return retry != NULL && retry->hash == now.hash &&
+           (retry->unique != now.unique || now.unique == 0) &&
+           now.sent_back - retry->sent_back <= LONGEST_RETRY;
 }
 
-int ff_retries_answer(FfRetries *retries, pid_t tid, const FfNode *fifo, gint64 now)
+int ff_retries_answer(FfRetries *retries, pid_t tid, guint64 unique, const FfNode *fifo, gint64 now)
 {
-    Retry *retry;
+    Retry retry = {fifo->id, unique, g_str_hash(ff_node_name(fifo)), now};
 
-    if (is_second(retries, tid, fifo, now)) {
-        g_hash_table_remove(retries->by_thread, GINT_TO_POINTER(tid));
+    if (is_second(retries, tid, retry)) {
+        forget(retries, tid);
         return -EINTR;
     }
     if (g_hash_table_size(retries->by_thread) >= MOST_ENTRIES)
-        g_hash_table_remove_all(retries->by_thread);
-    retry = g_new(Retry, 1);
-    *retry = (Retry){fifo->id, fifo->parent->id, g_str_hash(ff_node_name(fifo)), now};
-    g_hash_table_insert(retries->by_thread, GINT_TO_POINTER(tid), retry);
+        forget_all(retries);
+    remember(retries, tid, retry);
+    keep(retries, tid, &retry);
     return -ESTALE;
 }
 
@@ -73,5 +147,5 @@ void ff_retries_found(FfRetries *retries, pid_t tid, const FfNode *node)
     const Retry *retry = g_hash_table_lookup(retries->by_thread, GINT_TO_POINTER(tid));
 
     if (retry != NULL && retry->id == node->id)
-        g_hash_table_remove(retries->by_thread, GINT_TO_POINTER(tid));
+        forget(retries, tid);
 }

@@ -30,16 +30,26 @@ struct FfStreams {
 struct FfStream {
     FfStreams *streams;
     FfEventsReader *reader;
-    /* Lines of which the beginning may have been read. */
+    FfStreamChanged changed;
+    gpointer changed_data;
+    /*
+     * What begins at that offset of all that was ever read. The first of it was given to a read, of
+     * which the next one shows whether it has had it.
+     */
     GString *content;
+    guint64 offset;
+    gsize given;
     /* Reads that wait, oldest first. */
     GQueue waiting;
     struct fuse_pollhandle *poll;
+    /* The kernel's number for that. */
+    guint64 poll_number;
 };
 
 typedef struct {
     fuse_req_t req;
     size_t size;
+    guint64 offset;
     gboolean over_ring;
 } Read;
 
@@ -63,13 +73,28 @@ static gboolean has_content(FfStream *stream, size_t enough)
     return stream->content->len > 0;
 }
 
-static GBytes *take_content(FfStream *stream, size_t size)
+/* Is there something behind what was given to a read? */
+static gboolean has_more(FfStream *stream)
 {
-    size_t length = MIN(size, stream->content->len);
-    GBytes *bytes = g_bytes_new(stream->content->str, length);
+    has_content(stream, stream->given + 1);
+    return stream->content->len > stream->given;
+}
 
-    g_string_erase(stream->content, 0, (gssize)length);
-    return bytes;
+/* The read before has had what it was given, if this one goes on behind it. */
+static void drop_given(FfStream *stream, guint64 offset)
+{
+    if (offset < stream->offset + stream->given)
+        return;
+    g_string_erase(stream->content, 0, (gssize)stream->given);
+    stream->offset += stream->given;
+    stream->given = 0;
+}
+
+static GBytes *give_content(FfStream *stream, size_t size)
+{
+    stream->given = MIN(size, stream->content->len);
+    stream->changed(stream->changed_data);
+    return g_bytes_new(stream->content->str, stream->given);
 }
 
 static void collect(FfStream *stream, GArray *answers)
@@ -78,13 +103,14 @@ static void collect(FfStream *stream, GArray *answers)
         Read *first = g_queue_peek_head(&stream->waiting);
         Answer answer = {.req = first->req};
 
+        drop_given(stream, first->offset);
         if (!has_content(stream, first->size))
             break;
-        answer.bytes = take_content(stream, first->size);
+        answer.bytes = give_content(stream, first->size);
         g_array_append_val(answers, answer);
         g_free(g_queue_pop_head(&stream->waiting));
     }
-    if (stream->poll != NULL && has_content(stream, 1)) {
+    if (stream->poll != NULL && has_more(stream)) {
         Answer answer = {.poll = g_steal_pointer(&stream->poll)};
 
         g_array_append_val(answers, answer);
@@ -238,17 +264,71 @@ const FfEvents *ff_streams_events(const FfStreams *streams)
     return streams->events;
 }
 
-FfStream *ff_stream_open(FfStreams *streams, const FfCaller *caller, gboolean sees_all)
+static FfStream *new_stream(FfStreams *streams, FfStreamChanged changed, gpointer data)
 {
     FfStream *stream = g_new0(FfStream, 1);
-    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(streams->registry);
 
     stream->streams = streams;
+    stream->changed = changed;
+    stream->changed_data = data;
     stream->content = g_string_new(NULL);
     g_queue_init(&stream->waiting);
-    stream->reader = ff_events_reader_new(streams->events, caller, sees_all);
     g_hash_table_add(streams->open, stream);
     return stream;
+}
+
+FfStream *ff_stream_open(FfStreams *streams, const FfCaller *caller, gboolean sees_all,
+                         FfStreamChanged changed, gpointer data)
+{
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(streams->registry);
+    FfStream *stream = new_stream(streams, changed, data);
+
+    stream->reader = ff_events_reader_new(streams->events, caller, sees_all);
+    return stream;
+}
+
+void ff_stream_save(const FfStream *stream, GByteArray *out)
+{
+    ff_pack_unsigned(out, ff_events_reader_next(stream->reader));
+    ff_pack_unsigned(out, stream->offset);
+    ff_pack_unsigned(out, stream->given);
+    ff_pack_unsigned(out, stream->poll_number);
+    ff_pack_bytes(out, stream->content->str, stream->content->len);
+}
+
+FfStream *ff_stream_open_again(FfStreams *streams, const FfCaller *caller, gboolean sees_all,
+                               FfStreamChanged changed, gpointer data, FfUnpacker *in)
+{
+    FfStream *stream = new_stream(streams, changed, data);
+    const guint8 *content;
+    gsize length;
+
+    stream->reader = ff_events_reader_new_at(streams->events, caller, sees_all,
+                                             ff_unpack_unsigned(in));
+    stream->offset = ff_unpack_unsigned(in);
+    stream->given = ff_unpack_unsigned(in);
+    stream->poll_number = ff_unpack_unsigned(in);
+    content = ff_unpack_bytes(in, &length);
+    g_string_append_len(stream->content, (const char *)content, (gssize)length);
+    stream->given = MIN(stream->given, length);
+    return stream;
+}
+
+void ff_streams_set_journal(FfStreams *streams, FfJournal *journal)
+{
+    ff_events_set_log(streams->events, ff_journal_log(journal));
+}
+
+void ff_streams_take_over(FfStreams *streams, FfSession *session)
+{
+    GHashTableIter iter;
+    gpointer stream;
+
+    ff_events_tell_takeover(streams->events);
+    g_hash_table_iter_init(&iter, streams->open);
+    while (g_hash_table_iter_next(&iter, &stream, NULL))
+        if (((FfStream *)stream)->poll_number != 0)
+            ff_session_wake_poll(session, ((FfStream *)stream)->poll_number);
 }
 
 void ff_stream_close(FfStream *stream)
@@ -287,22 +367,24 @@ static void on_interrupted(fuse_req_t req, void *data)
 }
 
 /* Return: the bytes, or NULL where there is nothing; the read then waits, if it may. */
-static GBytes *take_or_wait(FfStream *stream, fuse_req_t req, size_t size, gboolean may_wait)
+static GBytes *take_or_wait(FfStream *stream, fuse_req_t req, size_t size, guint64 offset,
+                            gboolean may_wait)
 {
     g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(stream->streams->registry);
 
+    drop_given(stream, offset);
     if (has_content(stream, size))
-        return take_content(stream, size);
+        return give_content(stream, size);
     if (may_wait) {
         Read *waiting = g_new(Read, 1);
 
-        *waiting = (Read){req, size, ff_uring_carries(req)};
+        *waiting = (Read){req, size, offset, ff_uring_carries(req)};
         g_queue_push_tail(&stream->waiting, waiting);
     }
     return NULL;
 }
 
-void ff_stream_read(FfStream *stream, fuse_req_t req, size_t size, gboolean may_wait)
+void ff_stream_read(FfStream *stream, fuse_req_t req, size_t size, off_t offset, gboolean may_wait)
 {
     GBytes *bytes;
 
@@ -313,7 +395,7 @@ void ff_stream_read(FfStream *stream, fuse_req_t req, size_t size, gboolean may_
         fuse_reply_err(req, EINTR);
         return;
     }
-    bytes = take_or_wait(stream, req, size, may_wait);
+    bytes = take_or_wait(stream, req, size, (guint64)offset, may_wait);
     if (bytes != NULL)
         reply_bytes(req, bytes);
     else if (!may_wait)
@@ -327,10 +409,12 @@ void ff_stream_poll(FfStream *stream, fuse_req_t req, struct fuse_pollhandle *ha
     {
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(stream->streams->registry);
 
-        readable = has_content(stream, 1);
+        readable = has_more(stream);
         if (handle != NULL && !readable) {
             g_clear_pointer(&stream->poll, fuse_pollhandle_destroy);
             stream->poll = g_steal_pointer(&handle);
+            stream->poll_number = ff_session_current_poll();
+            stream->changed(stream->changed_data);
         }
     }
     g_clear_pointer(&handle, fuse_pollhandle_destroy);

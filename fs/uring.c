@@ -145,3 +145,11 @@ void ff_uring_check_request(fuse_req_t req)
 }
 
 #endif
+
+void ff_uring_go_on(fuse_req_t req, void (*func)(gpointer data), gpointer data)
+{
+    if (ff_uring_carries(req))
+        ff_uring_answer(func, data);
+    else
+        func(data);
+}

@@ -28,6 +28,9 @@ void ff_uring_prepare(gboolean debug);
  */
 void ff_uring_answer(void (*func)(gpointer data), gpointer data);
 
+/* Have a request that was kept back answered by @func: so where it came over a ring, else now. */
+void ff_uring_go_on(fuse_req_t req, void (*func)(gpointer data), gpointer data);
+
 /* Wait for what ff_uring_answer() was given; nothing more comes. */
 void ff_uring_finish(void);
 

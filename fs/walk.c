@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "autofd.h"
 #include "node.h"
 
 #define FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -28,18 +30,23 @@ static int open_step(int directory, const char *name)
 
 /*
  * Attributes that are out of date have to be asked for before permissions can be checked, which a
- * walk in the cache does not do (fs/fuse/dir.c fuse_permission()). fstat() does, and takes no lock.
+ * walk in the cache does not do (fs/fuse/dir.c fuse_permission()). fstat() does, and takes no lock. It
+ * has the kernel forget the ACL, which is then asked for by a check of permissions that is no walk;
+ * what that says is left to the walk.
  */
 static int step(int directory, const char *name)
 {
     struct stat st;
 
-    return fstat(directory, &st) < 0 ? -errno : open_step(directory, name);
+    if (fstat(directory, &st) < 0)
+        return -errno;
+    faccessat(directory, "", X_OK, AT_EMPTY_PATH | AT_EACCESS);
+    return open_step(directory, name);
 }
 
-static int open_root(const char *mountpoint)
+static int open_root(const char *mountpoint, int flags)
 {
-    int fd = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(mountpoint, flags | O_DIRECTORY | O_CLOEXEC);
     struct stat st;
     int r = 0;
 
@@ -58,7 +65,7 @@ static int open_root(const char *mountpoint)
 int ff_walk_cached(const char *mountpoint, const char *path)
 {
     g_auto(GStrv) names = g_strsplit(path, "/", -1);
-    int fd = open_root(mountpoint);
+    int fd = open_root(mountpoint, O_PATH);
 
     for (char **name = names; *name != NULL && fd >= 0; name++) {
         int above = fd;
@@ -67,4 +74,26 @@ int ff_walk_cached(const char *mountpoint, const char *path)
         close(above);
     }
     return fd;
+}
+
+/* What the kernel makes of a node (fs/fuse/inode.c fuse_encode_fh()). */
+#define HANDLE_TYPE  0x81
+#define HANDLE_WORDS 3
+/* Of all nodes (ops.c). */
+#define GENERATION 1
+
+int ff_walk_by_id(const char *mountpoint, guint64 id)
+{
+    const guint32 words[HANDLE_WORDS] = {(guint32)(id >> 32), (guint32)id, GENERATION};
+    g_autofree struct file_handle *handle = g_malloc0(sizeof *handle + sizeof words);
+    g_auto(FfAutoFd) root = open_root(mountpoint, O_RDONLY);
+    int fd;
+
+    if (root < 0)
+        return root;
+    handle->handle_type = HANDLE_TYPE;
+    handle->handle_bytes = sizeof words;
+    memcpy(handle->f_handle, words, sizeof words);
+    fd = open_by_handle_at(root, handle, FLAGS);
+    return fd < 0 ? -errno : fd;
 }

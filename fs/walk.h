@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include <glib.h>
+
 /**
  * ff_walk_cached() - open a directory
  * @mountpoint: absolute
@@ -18,3 +20,13 @@
  * cached; -EXDEV where another mount lies on it.
  */
 int ff_walk_cached(const char *mountpoint, const char *path);
+
+/**
+ * ff_walk_by_id() - the same of a directory that the kernel knows, without any walk
+ *
+ * It needs CAP_DAC_READ_SEARCH. The next walk of others through that directory asks for its name
+ * again.
+ *
+ * Return: an O_PATH descriptor; -EPERM, -ESTALE where the kernel does not know it, or another -errno.
+ */
+int ff_walk_by_id(const char *mountpoint, guint64 id);

@@ -10,14 +10,14 @@
 #include <unistd.h>
 
 #include "directory.h"
+#include "fdpath.h"
 #include "former.h"
 #include "heat.h"
+#include "packing.h"
+#include "step.h"
 #include "walk.h"
 
 #define EVENT_MASK (IN_OPEN | IN_CLOSE)
-
-/* What one read() takes; a few thousand events. */
-#define BUFFER_BYTES (64 * 1024)
 
 /*
  * Directories may be renamed between the look at a path and the walk along it, and the kernel may
@@ -55,11 +55,6 @@
 /* How many names of a directory are looked at in one go. */
 #define NAMES_AT_ONCE 1024
 
-typedef struct {
-    FfWatchResume resume;
-    gpointer data;
-} Waiter;
-
 typedef enum {
     /* The watch thread is at it. */
     STATE_ADDING,
@@ -87,6 +82,7 @@ typedef struct {
 
 struct FfWatch {
     FfRegistry *registry;
+    FfJournal *journal;
     char *mountpoint;
     int inotify;
     GMainContext *context;
@@ -125,7 +121,7 @@ static Watched *new_watched(FfWatch *watch, guint64 id)
 
     watched->id = id;
     watched->wd = -1;
-    watched->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    watched->waiters = ff_resumes_new();
     g_hash_table_insert(watch->by_id, &watched->id, watched);
     return watched;
 }
@@ -136,11 +132,9 @@ static void begin_adding(FfWatch *watch, Watched *watched)
     want(watch, watched->id);
 }
 
-gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfWatchResume resume,
-                         gpointer data)
+gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfResume resume, gpointer data)
 {
     Watched *watched = g_hash_table_lookup(watch->by_id, &directory->id);
-    Waiter waiter = {resume, data};
 
     if (watched == NULL) {
         watched = new_watched(watch, directory->id);
@@ -152,7 +146,7 @@ gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfWatchResume 
     watched->touched = ff_registry_now(watch->registry);
     if (watched->state != STATE_ADDING)
         return TRUE;
-    g_array_append_val(watched->waiters, waiter);
+    ff_resumes_add(watched->waiters, resume, data);
     return FALSE;
 }
 
@@ -176,15 +170,15 @@ static char *path_of(FfWatch *watch, guint64 id)
 /* inotify knows paths only. Through the handle it is sure to be the directory that was meant. */
 static int add_through_handle(FfWatch *watch, int fd, guint64 id)
 {
-    char handle[64];
+    char path[FF_FD_PATH_SIZE];
     struct stat st;
 
     if (fstat(fd, &st) < 0)
         return -errno;
     if (st.st_ino != id)
         return -EAGAIN;
-    g_snprintf(handle, sizeof handle, "/proc/self/fd/%d", fd);
-    fd = inotify_add_watch(watch->inotify, handle, EVENT_MASK | IN_ONLYDIR);
+    FF_STEP("watching");
+    fd = inotify_add_watch(watch->inotify, ff_fd_path(fd, path), EVENT_MASK | IN_ONLYDIR);
     return fd < 0 ? -errno : fd;
 }
 
@@ -196,6 +190,11 @@ static int add_watch_once(FfWatch *watch, guint64 id)
     if (path == NULL)
         return -ENOENT;
     fd = ff_walk_cached(watch->mountpoint, path);
+    /* The ACL of the root is never cached, so who does not own it never walks through it so. */
+    if (fd == -EAGAIN)
+        fd = ff_walk_by_id(watch->mountpoint, id);
+    if (fd == -EPERM || fd == -ESTALE)
+        fd = -EAGAIN;
     if (fd < 0)
         return fd;
     r = add_through_handle(watch, fd, id);
@@ -245,12 +244,25 @@ static gint64 retry_at(const FfWatch *watch, int error_number)
     return ff_registry_now(watch->registry) + RETRY_AFTER;
 }
 
+static void remember_wd(FfWatch *watch, int wd, guint64 id)
+{
+    g_hash_table_insert(watch->by_wd, GINT_TO_POINTER(wd), g_memdup2(&id, sizeof id));
+}
+
+static void keep_wd(FfWatch *watch, int wd, guint64 id)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+    ff_pack_unsigned(bytes, id);
+    ff_journal_keep(watch->journal, FF_KEPT_WATCH, (guint64)wd, bytes);
+}
+
 static void note_watched(FfWatch *watch, Watched *watched, int wd)
 {
     watched->state = STATE_WATCHED;
     watched->wd = wd;
-    g_hash_table_insert(watch->by_wd, GINT_TO_POINTER(wd),
-                        g_memdup2(&watched->id, sizeof watched->id));
+    remember_wd(watch, wd, watched->id);
+    keep_wd(watch, wd, watched->id);
 }
 
 static void note_failure(FfWatch *watch, Watched *watched, int error_number, gboolean wanted)
@@ -271,7 +283,7 @@ static GArray *note_outcome(FfWatch *watch, guint64 id, int wd)
     FfNode *directory = ff_registry_find(watch->registry, id);
     GArray *waiters = g_steal_pointer(&watched->waiters);
 
-    watched->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    watched->waiters = ff_resumes_new();
     if (wd >= 0)
         note_watched(watch, watched, wd);
     else
@@ -296,11 +308,17 @@ static void settle(FfWatch *watch, guint64 id, int wd)
 
         waiters = note_outcome(watch, id, wd);
     }
-    for (guint i = 0; i < waiters->len; i++) {
-        const Waiter *waiter = &g_array_index(waiters, Waiter, i);
+    ff_resumes_run(waiters);
+}
 
-        waiter->resume(waiter->data);
-    }
+/*
+ * Not the end of the mount, which somebody else has told, nor of the directory; and what the kernel
+ * does not have in its cache, or has locked, is tried again soon.
+ */
+static gboolean is_worth_telling(int error_number)
+{
+    return error_number != ECONNABORTED && error_number != ENOTCONN && error_number != ENOENT &&
+           error_number != EAGAIN;
 }
 
 static gpointer run(gpointer data)
@@ -314,11 +332,11 @@ static gpointer run(gpointer data)
         if (*id == NO_DIRECTORY)
             return NULL;
         wd = add_watch(watch, *id);
-        /* Not at the end of the mount, which somebody else has told. */
-        if (wd < 0 && wd != -ECONNABORTED && wd != -ENOTCONN)
+        if (wd < 0 && is_worth_telling(-wd))
             g_message("cannot watch directory %" G_GUINT64_FORMAT
                       " of %s: %s; what is in it is probed more often instead",
                       *id, watch->mountpoint, g_strerror(-wd));
+        FF_STEP("watched");
         settle(watch, *id, wd);
     }
 }
@@ -343,7 +361,9 @@ static void go_blind(FfWatch *watch, Watched *watched, FfNode *directory)
 {
     ff_registry_set_blind(watch->registry, directory, TRUE);
     watched->state = STATE_BLIND;
+    FF_STEP("resting");
     inotify_rm_watch(watch->inotify, watched->wd);
+    FF_STEP("rested");
     watched->wd = -1;
 }
 
@@ -490,6 +510,12 @@ static void handle_fifo_event(FfWatch *watch, Watched *watched, FfNode *director
             cool(watch, watched, directory, now);
 }
 
+static void forget_wd(FfWatch *watch, int wd)
+{
+    g_hash_table_remove(watch->by_wd, GINT_TO_POINTER(wd));
+    ff_journal_drop(watch->journal, FF_KEPT_WATCH, (guint64)wd);
+}
+
 static void handle_event(FfWatch *watch, const struct inotify_event *event, guint32 mask,
                          guint n_events)
 {
@@ -500,7 +526,7 @@ static void handle_event(FfWatch *watch, const struct inotify_event *event, guin
     if ((event->mask & IN_Q_OVERFLOW) != 0)
         ff_registry_notes_lost(watch->registry);
     if ((event->mask & IN_IGNORED) != 0)
-        g_hash_table_remove(watch->by_wd, GINT_TO_POINTER(event->wd));
+        forget_wd(watch, event->wd);
     else if (watched != NULL && directory != NULL && event->len > 0 &&
              (event->mask & IN_ISDIR) == 0)
         handle_fifo_event(watch, watched, directory, mask, event->name, n_events);
@@ -534,15 +560,141 @@ static void handle_events(FfWatch *watch, const char *buffer, ssize_t length)
     }
 }
 
+/*
+ * What is read from inotify is gone from there. So that it is not lost with us, it is read into
+ * memory that outlives us (the *inbox*), and what follows from it is committed before that is
+ * cleared. Whoever comes after us finds it there if it was read and nothing was committed since: he
+ * sees that before he commits anything himself, and then claims it, in case that he dies as well.
+ */
+enum {
+    INBOX_IF_NOTHING_FOLLOWS = 1,
+    INBOX_CLAIMED = 2,
+};
+
+static ssize_t read_into_inbox(FfWatch *watch, gpointer inbox, gsize size)
+{
+    FfLogfile *log = ff_journal_log(watch->journal);
+    ssize_t length;
+
+    ff_logfile_set_number(log, FF_LOGFILE_INBOX_MARK, ff_logfile_end(log));
+    ff_logfile_set_number(log, FF_LOGFILE_INBOX_IN_USE, INBOX_IF_NOTHING_FOLLOWS);
+    length = read(watch->inotify, inbox, size);
+    if (length <= 0)
+        ff_logfile_set_number(log, FF_LOGFILE_INBOX_IN_USE, 0);
+    else
+        FF_STEP("reported");
+    return length;
+}
+
+static void clear_inbox(FfWatch *watch, gpointer inbox, gsize length)
+{
+    ff_journal_commit(watch->journal);
+    memset(inbox, 0, length);
+    ff_logfile_set_number(ff_journal_log(watch->journal), FF_LOGFILE_INBOX_IN_USE, 0);
+}
+
 void ff_watch_catch_up(FfWatch *watch)
 {
-    _Alignas(struct inotify_event) char buffer[BUFFER_BYTES];
+    gsize size;
+    gpointer inbox = ff_logfile_inbox(ff_journal_log(watch->journal), &size);
     ssize_t length;
 
     do {
-        length = read(watch->inotify, buffer, sizeof buffer);
-        handle_events(watch, buffer, length);
-    } while (length > BUFFER_BYTES / 2);
+        length = read_into_inbox(watch, inbox, size);
+        if (length <= 0)
+            return;
+        handle_events(watch, inbox, length);
+        FF_STEP("noted");
+        clear_inbox(watch, inbox, (gsize)length);
+    } while ((gsize)length > size / 2);
+}
+
+void ff_watch_claim_inbox(FfLogfile *log)
+{
+    if (ff_logfile_number(log, FF_LOGFILE_INBOX_IN_USE) == INBOX_IF_NOTHING_FOLLOWS &&
+        ff_logfile_number(log, FF_LOGFILE_INBOX_MARK) == ff_logfile_end(log))
+        ff_logfile_set_number(log, FF_LOGFILE_INBOX_IN_USE, INBOX_CLAIMED);
+}
+
+/* Behind the last event there are zeros, which none begins with. */
+static gsize length_of_inbox(const char *inbox, gsize size)
+{
+    gsize length = 0;
+
+    while (length + sizeof(struct inotify_event) <= size) {
+        const struct inotify_event *event = (const struct inotify_event *)(inbox + length);
+
+        if (event->mask == 0 || event->len > size - length - sizeof *event)
+            break;
+        length += sizeof *event + event->len;
+    }
+    return length;
+}
+
+static void take_over_inbox(FfWatch *watch)
+{
+    FfLogfile *log = ff_journal_log(watch->journal);
+    gsize size;
+    char *inbox = ff_logfile_inbox(log, &size);
+    gsize length = length_of_inbox(inbox, size);
+
+    if (ff_logfile_number(log, FF_LOGFILE_INBOX_IN_USE) == INBOX_CLAIMED) {
+        ff_logfile_set_number(log, FF_LOGFILE_INBOX_MARK, ff_logfile_end(log));
+        ff_logfile_set_number(log, FF_LOGFILE_INBOX_IN_USE, INBOX_IF_NOTHING_FOLLOWS);
+        handle_events(watch, inbox, (ssize_t)length);
+    }
+    clear_inbox(watch, inbox, size);
+}
+
+static void take_over_wd(guint64 wd, GBytes *bytes, gpointer data)
+{
+    gsize length;
+    gconstpointer start = g_bytes_get_data(bytes, &length);
+    FfUnpacker in = ff_unpacker(start, length);
+
+    remember_wd(data, (int)wd, ff_unpack_unsigned(&in));
+}
+
+/*
+ * A directory that was watched may not be any more: the one before us may have died between taking
+ * the watch away and saying so. Adding it once more is harmless.
+ */
+static void take_over_directory(FfNode *node, gpointer data)
+{
+    FfWatch *watch = data;
+    Watched *watched;
+
+    if (ff_node_is_fifo(node) || !ff_node_is_linked(node) ||
+        !(node->directory->watched || node->directory->blind))
+        return;
+    watched = new_watched(watch, node->id);
+    if (node->directory->blind)
+        watched->state = STATE_BLIND;
+    else
+        begin_adding(watch, watched);
+}
+
+/* Busy ones count as used until their directory is watched again, which now nobody else sees to. */
+static void take_over_busy(FfNode *node, gpointer data)
+{
+    FfWatch *watch = data;
+    Watched *watched = node->busy && node->parent != NULL
+                           ? g_hash_table_lookup(watch->by_id, &node->parent->id)
+                           : NULL;
+
+    if (watched == NULL)
+        return;
+    ff_heat_adopt(&watched->heat, node->id);
+    if (watched->state == STATE_BLIND)
+        begin_adding(watch, watched);
+}
+
+void ff_watch_take_over(FfWatch *watch)
+{
+    ff_journal_foreach_kept(watch->journal, FF_KEPT_WATCH, take_over_wd, watch);
+    ff_registry_foreach(watch->registry, take_over_directory, watch);
+    ff_registry_foreach(watch->registry, take_over_busy, watch);
+    take_over_inbox(watch);
 }
 
 static gboolean on_events(gint fd, GIOCondition condition, gpointer data)
@@ -554,14 +706,16 @@ static gboolean on_events(gint fd, GIOCondition condition, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-FfWatch *ff_watch_new(FfRegistry *registry, const char *mountpoint, GMainContext *context)
+void ff_watch_set_journal(FfWatch *watch, FfJournal *journal)
 {
-    int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    FfWatch *watch;
+    watch->journal = journal;
+}
 
-    if (inotify < 0)
-        return NULL;
-    watch = g_new0(FfWatch, 1);
+FfWatch *ff_watch_new(FfRegistry *registry, const char *mountpoint, int inotify,
+                      GMainContext *context)
+{
+    FfWatch *watch = g_new0(FfWatch, 1);
+
     watch->registry = registry;
     watch->mountpoint = g_strdup(mountpoint);
     watch->inotify = inotify;
@@ -580,7 +734,7 @@ FfWatch *ff_watch_new(FfRegistry *registry, const char *mountpoint, GMainContext
 
 void ff_watch_stop(FfWatch *watch)
 {
-    if (watch->thread == NULL)
+    if (watch == NULL || watch->thread == NULL)
         return;
     want(watch, NO_DIRECTORY);
     g_clear_pointer(&watch->thread, g_thread_join);
@@ -593,7 +747,6 @@ void ff_watch_free(FfWatch *watch)
     ff_watch_stop(watch);
     g_source_destroy(watch->source);
     g_source_unref(watch->source);
-    close(watch->inotify);
     g_async_queue_unref(watch->wanted);
     g_hash_table_unref(watch->by_wd);
     g_hash_table_unref(watch->by_id);

@@ -16,25 +16,39 @@
 
 #include <glib.h>
 
+#include "journal.h"
 #include "registry.h"
+#include "resumes.h"
 
 typedef struct FfWatch FfWatch;
-
-/* Called without the registry lock, from the watch thread. */
-typedef void (*FfWatchResume)(gpointer data);
 
 /**
  * ff_watch_new() - begin
  * @mountpoint: absolute
+ * @inotify:    a descriptor that does not block; stays the caller's
  * @context:    where events are read
- *
- * Return: NULL with errno set where the kernel gives no inotify instance.
  */
-FfWatch *ff_watch_new(FfRegistry *registry, const char *mountpoint, GMainContext *context);
+FfWatch *ff_watch_new(FfRegistry *registry, const char *mountpoint, int inotify,
+                      GMainContext *context);
+
+/* Before any watch is added. */
+void ff_watch_set_journal(FfWatch *watch, FfJournal *journal);
+
+/* See to it that reports which a process before us read, and did not note, are found in taking over.
+ * Before anything is committed to that log. */
+void ff_watch_claim_inbox(FfLogfile *log);
+
+/**
+ * ff_watch_take_over() - go on with the watches of another process
+ *
+ * What was reported since it died, and what it had read and not taken in, is not lost. Registry
+ * locked.
+ */
+void ff_watch_take_over(FfWatch *watch);
 
 /*
  * End the watch thread: requests that are kept back are so for ever. The mount must be gone or the
- * request thread alive. ff_watch_free() does it too.
+ * request thread alive. ff_watch_free() does it too. Accepts NULL.
  */
 void ff_watch_stop(FfWatch *watch);
 
@@ -50,11 +64,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfWatch, ff_watch_free)
  *
  * Registry locked.
  *
- * Return: TRUE if the directory is watched, or cannot be; FALSE if @resume will be called once that
- * is settled.
+ * Return: TRUE if the directory is watched, or cannot be; FALSE if @resume will be called, by the
+ * watch thread, once that is settled.
  */
-gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfWatchResume resume,
-                         gpointer data);
+gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfResume resume, gpointer data);
 
 /**
  * ff_watch_expect() - a FIFO is about to come into this directory that no process has asked for

@@ -7,7 +7,7 @@
 #include <glib.h>
 #include <sys/types.h>
 
-typedef struct FfNode FfNode;
+#include "acls.h"
 
 typedef struct {
     uid_t uid;
@@ -33,14 +33,25 @@ gboolean ff_access_may_remove(const FfCaller *caller, const FfNode *directory, c
 FfCaller ff_caller_copy(const FfCaller *caller);
 void ff_caller_clear(FfCaller *caller);
 
+gboolean ff_access_in_group(const FfCaller *caller, gid_t gid);
+
+/* Whose it is, and who may use it. */
+typedef struct {
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    /* (nullable) */
+    const FfAcl *acl;
+} FfPermissions;
+
 /* Do these permissions allow what is wanted, 4 to read and 2 to write, as open(2) asks? */
-gboolean ff_access_allows(const FfCaller *caller, mode_t mode, uid_t uid, gid_t gid, mode_t wanted);
+gboolean ff_access_allows(const FfCaller *caller, const FfPermissions *permissions, mode_t wanted);
 
 /* May the caller come to this directory and list it? Its ancestors are asked as well. */
-gboolean ff_access_may_reach(const FfCaller *caller, const FfNode *directory);
+gboolean ff_access_may_reach(const FfCaller *caller, const FfAcls *acls, const FfNode *directory);
 
 /*
  * May the caller read the names in this directory and look at what they name? Its ancestors are not
  * asked.
  */
-gboolean ff_access_may_list(const FfCaller *caller, const FfNode *directory);
+gboolean ff_access_may_list(const FfCaller *caller, const FfAcls *acls, const FfNode *directory);

@@ -5,7 +5,7 @@
 
 /* Bits that the mode has already may stay: the root's may lie outside of the ceiling by rootmode=.
  */
-static int check_mode(const FfRegistry *registry, const FfNode *node, mode_t mode)
+int ff_registry_check_mode(const FfRegistry *registry, const FfNode *node, mode_t mode)
 {
     mode_t bits = mode & FF_MODE_BITS;
 
@@ -27,16 +27,44 @@ static int check_owner(const FfRegistry *registry, const FfNode *node, const FfA
     return 0;
 }
 
+/*
+ * Does it come to be charged to another? Only what has a name is charged, and the root is not. Where all belongs to one
+ * owner, whoever has made it remains charged.
+ */
+static gboolean moves_charge(const FfRegistry *registry, const FfNode *node,
+                             const FfAttributes *wanted)
+{
+    return wanted->set_uid && wanted->uid != node->charged_uid && node->parent != NULL &&
+           !registry->options.fix_uid;
+}
+
+static int check_quota(FfRegistry *registry, const FfNode *node, const FfAttributes *wanted)
+{
+    int r = 0;
+
+    if (!wanted->exempt && moves_charge(registry, node, wanted))
+        r = ff_quota_check_user(registry->quota, &registry->options.limits,
+                                ff_quota_kind(node->mode), wanted->uid);
+    ff_quota_note_refused(registry->quota, r);
+    return r;
+}
+
 int ff_registry_set_attributes(FfRegistry *registry, FfNode *node, const FfAttributes *wanted)
 {
-    int r = wanted->set_mode ? check_mode(registry, node, wanted->mode) : 0;
+    int r = wanted->set_mode ? ff_registry_check_mode(registry, node, wanted->mode) : 0;
 
     if (r == 0)
         r = check_owner(registry, node, wanted);
+    if (r == 0)
+        r = check_quota(registry, node, wanted);
     if (r < 0)
         return r;
-    if (wanted->set_mode)
+    if (wanted->set_mode) {
         node->mode = (node->mode & S_IFMT) | (wanted->mode & FF_MODE_BITS);
+        ff_registry_follow_mode(registry, node);
+    }
+    if (moves_charge(registry, node, wanted))
+        ff_quota_move(registry->quota, node, wanted->uid);
     if (wanted->set_uid)
         node->uid = wanted->uid;
     if (wanted->set_gid)
@@ -123,6 +151,7 @@ void ff_registry_set_options(FfRegistry *registry, const FfRegistryOptions *opti
     registry->options = wanted;
     if (wanted.root_mode != former.root_mode) {
         root->mode = S_IFDIR | (wanted.root_mode & FF_MODE_BITS);
+        ff_registry_follow_mode(registry, root);
         root->ctime = ff_registry_timestamp(registry);
         ff_registry_emit_plain(registry, FF_CHANGE_ATTRIBUTES, root);
     }

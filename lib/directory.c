@@ -39,6 +39,9 @@ static guint find(const FfDirectory *directory, guint64 cookie)
 {
     guint low = 0, high = n_slots(directory);
 
+    /* Names nearly always come last. */
+    if (high > 0 && cookie_of(slot_at(directory, high - 1)) < cookie)
+        return high;
     while (low < high) {
         guint middle = low + (high - low) / 2;
 
@@ -66,6 +69,14 @@ void ff_directory_free(FfDirectory *directory)
 guint ff_directory_size(const FfDirectory *directory)
 {
     return directory->n_names;
+}
+
+gboolean ff_directory_has(const FfDirectory *directory, guint64 cookie)
+{
+    guint index = find(directory, cookie);
+    Slot slot = index < n_slots(directory) ? slot_at(directory, index) : 1;
+
+    return !is_hole(slot) && cookie_of(slot) == cookie;
 }
 
 guint ff_directory_seek(const FfDirectory *directory, guint64 cookie)

@@ -48,6 +48,9 @@ void ff_directory_free(FfDirectory *directory);
 
 guint ff_directory_size(const FfDirectory *directory);
 
+/* Has a name in it that cookie? */
+gboolean ff_directory_has(const FfDirectory *directory, guint64 cookie);
+
 /* The node with the smallest cookie above @cookie, or NULL at the end. */
 FfNode *ff_directory_after(const FfDirectory *directory, guint64 cookie);
 

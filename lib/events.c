@@ -20,6 +20,7 @@ typedef struct {
     /* What decides who may see it: ids, 0 for none. The former is that of a rename from elsewhere. */
     guint64 directory, old_directory;
     uid_t owner;
+    gboolean for_all;
     char *line;
     /* For who may see but one of the two. */
     char *line_of_new, *line_of_old;
@@ -31,7 +32,10 @@ struct FfEvents {
     gpointer data;
     guint n_readers;
     guint64 n_missed;
+    FfLogfile *log;
 
+    /* The number of the first event that this process could tell; what was before went with another. */
+    guint64 begun;
     /* A ring: the event with number n, from first to next - 1, is at n % MOST_EVENTS. */
     Event *ring;
     guint64 first, next;
@@ -120,15 +124,22 @@ static void append_actor(GString *line, const FfActor *actor)
         g_string_append_printf(line, ",\"pid\":%d,\"uid\":%u", actor->pid, actor->uid);
 }
 
-static char *describe(FfEvents *events, const FfChange *change, const char *name, Places places)
+static GString *begin_line(FfEvents *events, const char *name)
 {
     struct timespec now = ff_registry_realtime(events->registry);
     GString *line = g_string_new("{\"time\":");
 
     ff_json_append_seconds(line, now.tv_sec * FF_SECOND + now.tv_nsec / 1000);
-    g_string_append_printf(line, ",\"event\":\"%s\",\"type\":\"%s\",\"id\":%" G_GUINT64_FORMAT,
-                           name, ff_node_is_fifo(change->node) ? "fifo" : "directory",
-                           change->node->id);
+    g_string_append_printf(line, ",\"event\":\"%s\"", name);
+    return line;
+}
+
+static char *describe(FfEvents *events, const FfChange *change, const char *name, Places places)
+{
+    GString *line = begin_line(events, name);
+
+    g_string_append_printf(line, ",\"type\":\"%s\",\"id\":%" G_GUINT64_FORMAT,
+                           ff_node_is_fifo(change->node) ? "fifo" : "directory", change->node->id);
     append_place(line, change, places);
     if (change->kind == FF_CHANGE_REMOVED)
         g_string_append_printf(line, ",\"reason\":\"%s\"", ff_reason_name(change->reason));
@@ -137,15 +148,21 @@ static char *describe(FfEvents *events, const FfChange *change, const char *name
     return g_string_free(line, FALSE);
 }
 
+static Event *next_event(FfEvents *events)
+{
+    if (events->next - events->first == MOST_EVENTS)
+        drop_first(events);
+    if (events->log != NULL)
+        ff_logfile_set_number(events->log, FF_LOGFILE_N_EVENTS, events->next + 1);
+    return event_at(events, events->next++);
+}
+
 static void append_event(FfEvents *events, const FfChange *change, const char *name)
 {
     const FfNode *directory = change->kind == FF_CHANGE_REMOVED ? change->old_parent
                                                                 : change->node->parent;
-    Event *event;
+    Event *event = next_event(events);
 
-    if (events->next - events->first == MOST_EVENTS)
-        drop_first(events);
-    event = event_at(events, events->next++);
     *event = (Event){
         .directory = directory == NULL ? 0 : directory->id,
         .owner = change->node->uid,
@@ -196,6 +213,38 @@ guint64 ff_events_n_missed(const FfEvents *events)
     return events->n_missed;
 }
 
+void ff_events_set_log(FfEvents *events, FfLogfile *log)
+{
+    events->log = log;
+    events->begun = events->first = events->next = ff_logfile_number(log, FF_LOGFILE_N_EVENTS);
+}
+
+void ff_events_tell_takeover(FfEvents *events)
+{
+    GString *line;
+
+    if (events->n_readers == 0)
+        return;
+    line = begin_line(events, "takeover");
+    g_string_append(line, "}\n");
+    *next_event(events) = (Event){.for_all = TRUE, .line = g_string_free(line, FALSE)};
+    events->wake(events->data);
+}
+
+guint64 ff_events_reader_next(const FfEventsReader *reader)
+{
+    return reader->next;
+}
+
+FfEventsReader *ff_events_reader_new_at(FfEvents *events, const FfCaller *caller, gboolean sees_all,
+                                        guint64 next)
+{
+    FfEventsReader *reader = ff_events_reader_new(events, caller, sees_all);
+
+    reader->next = MIN(next, events->next);
+    return reader;
+}
+
 FfEventsReader *ff_events_reader_new(FfEvents *events, const FfCaller *caller, gboolean sees_all)
 {
     FfEventsReader *reader = g_new0(FfEventsReader, 1);
@@ -221,13 +270,15 @@ static gboolean may_see(const FfEventsReader *reader, guint64 id)
 {
     const FfNode *directory = ff_registry_find(reader->events->registry, id);
 
-    return directory != NULL && ff_access_may_reach(&reader->caller, directory);
+    return directory != NULL &&
+           ff_access_may_reach(&reader->caller, ff_registry_acls(reader->events->registry),
+                               directory);
 }
 
 /* What the reader may see of it: a line, or NULL. */
 static const char *line_for(const FfEventsReader *reader, const Event *event)
 {
-    if (reader->sees_all || event->owner == reader->caller.uid)
+    if (reader->sees_all || event->for_all || event->owner == reader->caller.uid)
         return event->line;
     if (event->old_directory == 0)
         return may_see(reader, event->directory) ? event->line : NULL;
@@ -236,22 +287,27 @@ static const char *line_for(const FfEventsReader *reader, const Event *event)
     return may_see(reader, event->directory) ? event->line : event->line_of_old;
 }
 
-static void tell_missed(FfEventsReader *reader, GString *out)
+/* Up to that one. Nothing where that is not before it. */
+static void tell_missed(FfEventsReader *reader, guint64 next, const char *reason, GString *out)
 {
     FfEvents *events = reader->events;
-    guint64 missed = events->first - reader->next;
+    guint64 missed = next - reader->next;
 
-    g_string_append_printf(out, "{\"event\":\"missed\",\"count\":%" G_GUINT64_FORMAT "}\n", missed);
+    if (reader->next >= next)
+        return;
+    g_string_append_printf(
+        out, "{\"event\":\"missed\",\"count\":%" G_GUINT64_FORMAT ",\"reason\":\"%s\"}\n", missed,
+        reason);
     events->n_missed += missed;
-    reader->next = events->first;
+    reader->next = next;
 }
 
 void ff_events_reader_fill(FfEventsReader *reader, GString *out, gsize enough)
 {
     const FfEvents *events = reader->events;
 
-    if (reader->next < events->first)
-        tell_missed(reader, out);
+    tell_missed(reader, events->begun, "takeover", out);
+    tell_missed(reader, events->first, "slow", out);
     for (; reader->next < events->next && out->len < enough; reader->next++) {
         const char *line = line_for(reader, event_at(events, reader->next));
 

@@ -3,7 +3,8 @@
  * What happens on the mount, as JSON lines: the content of `.fifofs/events`.
  *
  * The log is bounded and is kept only while somebody reads it. Every reader has a place of its own;
- * one that falls behind what is kept is told how many lines it has missed, and goes on from there.
+ * one that falls behind what is kept is told how many lines it has missed, and goes on from there. So
+ * is one that had not read all when the process before us died: what was not read went with that.
  *
  * All of it is under the registry lock.
  */
@@ -11,6 +12,7 @@
 
 #include <glib.h>
 
+#include "logfile.h"
 #include "registry.h"
 
 typedef struct FfEvents FfEvents;
@@ -33,7 +35,20 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfEvents, ff_events_free)
  * @sees_all: everything, whatever the modes say
  */
 FfEventsReader *ff_events_reader_new(FfEvents *events, const FfCaller *caller, gboolean sees_all);
+
+/* The same for one that has read what came before the event with that number. */
+FfEventsReader *ff_events_reader_new_at(FfEvents *events, const FfCaller *caller, gboolean sees_all,
+                                        guint64 next);
+
+/* The number of the event that it reads next. */
+guint64 ff_events_reader_next(const FfEventsReader *reader);
 void ff_events_reader_free(FfEventsReader *reader);
+
+/* Where it is kept how many events there were; numbers go on from there. Before there are readers. */
+void ff_events_set_log(FfEvents *events, FfLogfile *log);
+
+/* Tell all readers that another process goes on; what they had not read before is missed. */
+void ff_events_tell_takeover(FfEvents *events);
 
 /* Append the next lines to @out until it is @enough bytes long or nothing more has happened. */
 void ff_events_reader_fill(FfEventsReader *reader, GString *out, gsize enough);

@@ -23,6 +23,15 @@ int ff_file_look(int dirfd, const char *name, FfFileInfo *info)
     return 0;
 }
 
+gboolean ff_file_is_behind(int listfd, int number, const FfFileId *file)
+{
+    char name[16];
+    FfFileInfo info;
+
+    g_snprintf(name, sizeof name, "%d", number);
+    return ff_file_look(listfd, name, &info) == 0 && ff_file_id_equal(&info.id, file);
+}
+
 guint ff_file_id_hash(gconstpointer key)
 {
     const FfFileId *id = key;

@@ -31,6 +31,9 @@ typedef struct {
  */
 int ff_file_look(int dirfd, const char *name, FfFileInfo *info);
 
+/* Does that descriptor, @listfd being the directory fd of a process in /proc, lead to this file? */
+gboolean ff_file_is_behind(int listfd, int number, const FfFileId *file);
+
 /* For GHashTable, with FfFileId as key. */
 guint ff_file_id_hash(gconstpointer key);
 gboolean ff_file_id_equal(gconstpointer a, gconstpointer b);

@@ -115,7 +115,9 @@ static gint64 next_probe(const FfLifetimeFacts *facts, gint64 due, FfReason reas
 
     if (needs_idle(facts, reason))
         wanted = MIN(wanted, due);
-    if (facts->use == FF_USE_OPENED && facts->last_used >= facts->reference_since)
+    /* What is held is asked about for the daemon has it open too, and a close makes it cached. */
+    if (facts->reference == FF_REFERENCE_CACHED && facts->use == FF_USE_OPENED &&
+        facts->last_used >= facts->reference_since)
         wanted = MIN(wanted, MAX(facts->last_used + OPENED_DELAY, facts->probed + OPENED_INTERVAL));
     if (facts->probe_wanted)
         wanted = 0;
@@ -131,7 +133,8 @@ FfDecision ff_lifetime_decide(const FfLifetimeFacts *facts, gint64 now)
 
     if (due <= now && removable)
         return (FfDecision){FF_VERDICT_REMOVE, reason, now};
-    if (facts->reference != FF_REFERENCE_CACHED)
+    if (facts->reference == FF_REFERENCE_NONE ||
+        (facts->reference == FF_REFERENCE_HELD && !facts->holding))
         return (FfDecision){FF_VERDICT_WAIT, FF_REASON_NONE, due};
     probe_at = next_probe(facts, due, reason);
     if (probe_at <= now)

@@ -64,6 +64,8 @@ typedef struct {
     gboolean probe_wanted;
     /* Nobody wants to wait for linger or grace to end. */
     gboolean reap_wanted;
+    /* The daemon has it open too, so that no FORGET tells when others have it no more. */
+    gboolean holding;
     /* Monotonic microseconds. */
     gint64 created, last_used, reference_since, probed;
 } FfLifetimeFacts;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "metrics.h"
 
+#include <errno.h>
+
 #define N_STATES    (FF_STATE_CACHED + 1)
 #define N_LIFETIMES (FF_LIFETIME_KEEP + 1)
 #define N_REASONS   (FF_REASON_MAX_AGE + 1)
@@ -11,36 +13,19 @@ struct FfMetrics {
     guint64 opened, closed, released;
     guint64 removed[N_REASONS];
     guint fifos[N_STATES][N_LIFETIMES];
-    /* uid -> count, while it is not 0. */
-    GHashTable *users;
 };
-
-static void count_user(FfMetrics *metrics, uid_t uid, int by)
-{
-    guint n = GPOINTER_TO_UINT(g_hash_table_lookup(metrics->users, GUINT_TO_POINTER(uid)));
-
-    n += (guint)by;
-    if (n == 0)
-        g_hash_table_remove(metrics->users, GUINT_TO_POINTER(uid));
-    else
-        g_hash_table_insert(metrics->users, GUINT_TO_POINTER(uid), GUINT_TO_POINTER(n));
-}
 
 /* The node as it was counted last goes out, and as it is now comes in, if it has a name. */
 static void recount(FfMetrics *metrics, FfNode *node)
 {
-    if (node->tallied) {
+    if (node->tallied)
         metrics->fifos[node->tallied_state][node->tallied_lifetime]--;
-        count_user(metrics, node->tallied_uid, -1);
-    }
     node->tallied = ff_node_is_linked(node);
     if (!node->tallied)
         return;
     node->tallied_state = ff_node_state(node);
     node->tallied_lifetime = ff_node_lifetime(node);
-    node->tallied_uid = node->uid;
     metrics->fifos[node->tallied_state][node->tallied_lifetime]++;
-    count_user(metrics, node->tallied_uid, 1);
 }
 
 static void count_event(FfMetrics *metrics, const FfChange *change)
@@ -83,16 +68,12 @@ FfMetrics *ff_metrics_new(FfRegistry *registry)
     FfMetrics *metrics = g_new0(FfMetrics, 1);
 
     metrics->registry = registry;
-    metrics->users = g_hash_table_new(NULL, NULL);
     ff_registry_listen(registry, on_change, metrics);
     return metrics;
 }
 
 void ff_metrics_free(FfMetrics *metrics)
 {
-    if (metrics == NULL)
-        return;
-    g_hash_table_unref(metrics->users);
     g_free(metrics);
 }
 
@@ -111,16 +92,57 @@ static void append_fifos(const FfMetrics *metrics, GString *out)
                                    metrics->fifos[state][lifetime]);
 }
 
-static void append_users(const FfMetrics *metrics, GString *out)
+static void append_users(const FfQuota *quota, const GArray *uids, FfQuotaKind kind,
+                         const char *name, const char *help, GString *out)
 {
-    GHashTableIter iter;
-    gpointer uid, n;
+    ff_metrics_append_head(out, name, "gauge", help);
+    for (guint i = 0; i < uids->len; i++) {
+        uid_t uid = g_array_index(uids, uid_t, i);
+        guint n = ff_quota_used_by(quota, kind, uid);
 
-    ff_metrics_append_head(out, "fifofs_user_fifos", "gauge", "FIFOs that a user owns.");
-    g_hash_table_iter_init(&iter, metrics->users);
-    while (g_hash_table_iter_next(&iter, &uid, &n))
-        g_string_append_printf(out, "fifofs_user_fifos{uid=\"%u\"} %u\n", GPOINTER_TO_UINT(uid),
-                               GPOINTER_TO_UINT(n));
+        if (n > 0)
+            g_string_append_printf(out, "%s{uid=\"%u\"} %u\n", name, uid, n);
+    }
+}
+
+static void append_limit(GString *out, const char *name, guint limit, const char *help)
+{
+    ff_metrics_append_head(out, name, "gauge", help);
+    if (limit == FF_QUOTA_INFINITY)
+        g_string_append_printf(out, "%s +Inf\n", name);
+    else
+        g_string_append_printf(out, "%s %u\n", name, limit);
+}
+
+static void append_refused(const FfQuota *quota, GString *out)
+{
+    ff_metrics_append_head(out, "fifofs_refused_total", "counter",
+                           "Names and owners refused, by whose limit was reached.");
+    g_string_append_printf(out,
+                           "fifofs_refused_total{limit=\"user\"} %" G_GUINT64_FORMAT "\n"
+                           "fifofs_refused_total{limit=\"mount\"} %" G_GUINT64_FORMAT "\n",
+                           ff_quota_n_refused(quota, -EDQUOT), ff_quota_n_refused(quota, -ENOSPC));
+}
+
+static void append_quota(const FfRegistry *registry, GString *out)
+{
+    const FfQuotaLimits *limits = &ff_registry_options(registry)->limits;
+    const FfQuota *quota = ff_registry_quota(registry);
+    g_autoptr(GArray) uids = ff_quota_users(quota);
+
+    append_users(quota, uids, FF_QUOTA_PIPES, "fifofs_user_fifos", "FIFOs that count for a user.",
+                 out);
+    append_users(quota, uids, FF_QUOTA_DIRECTORIES, "fifofs_user_directories",
+                 "Directories that count for a user.", out);
+    append_limit(out, "fifofs_max_fifos", limits->mount[FF_QUOTA_PIPES],
+                 "FIFOs that there may be.");
+    append_limit(out, "fifofs_max_directories", limits->mount[FF_QUOTA_DIRECTORIES],
+                 "Directories that there may be.");
+    append_limit(out, "fifofs_user_max_fifos", limits->user[FF_QUOTA_PIPES],
+                 "FIFOs that a user other than root may have.");
+    append_limit(out, "fifofs_user_max_directories", limits->user[FF_QUOTA_DIRECTORIES],
+                 "Directories that a user other than root may have.");
+    append_refused(quota, out);
 }
 
 static void append_removed(const FfMetrics *metrics, GString *out)
@@ -142,7 +164,7 @@ static void append_number(GString *out, const char *name, const char *type, guin
 void ff_metrics_append(const FfMetrics *metrics, GString *out)
 {
     append_fifos(metrics, out);
-    append_users(metrics, out);
+    append_quota(metrics->registry, out);
     append_number(out, "fifofs_directories", "gauge", ff_registry_n_directories(metrics->registry),
                   "Directories below the root.");
     append_number(out, "fifofs_created_fifos_total", "counter", metrics->created_fifos,

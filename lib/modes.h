@@ -20,6 +20,12 @@ typedef struct {
     mode_t dir_ceiling;
 } FfModes;
 
+/* What is the most that anybody gets of such a thing. */
+static inline mode_t ff_modes_ceiling(const FfModes *modes, mode_t type)
+{
+    return S_ISDIR(type) ? modes->dir_ceiling : modes->fifo_ceiling;
+}
+
 /**
  * ff_modes_new() - the permission bits of something new
  * @type:      S_IFIFO or S_IFDIR

@@ -58,6 +58,7 @@ FfLifetimeFacts ff_node_facts(const FfNode *node)
         .probed = node->probed,
         .probe_wanted = node->probe_wanted || node->must_be_dropped,
         .reap_wanted = node->reap_wanted,
+        .holding = node->holding,
     };
 
     facts.policy.lifetime = ff_node_lifetime(node);

@@ -93,8 +93,9 @@ struct FfNode {
     /* NUL-terminated; any bytes but '/'. Or the address of a long one: see ff_node_name(). */
     char inline_name[FF_NODE_INLINE_NAME];
     gid_t gid;
+    /* Whose quota it counts against; kept by the registry, with quota.c. */
+    uid_t charged_uid;
     /* How a FIFO was counted last; kept by metrics.c. */
-    uid_t tallied_uid;
     guint tallied : 1;
     guint tallied_state : 3;
     guint tallied_lifetime : 3;
@@ -103,6 +104,11 @@ struct FfNode {
      * meaningless.
      */
     guint lookup_serial : 24;
+    /*
+     * The daemon itself has the FIFO open (`hold`): a lookup count above 0 says nothing of others
+     * then. Not kept by the journal.
+     */
+    guint holding : 1;
     /* Type and permission bits. */
     guint16 mode;
     guint16 has_long_name : 1;
@@ -122,6 +128,12 @@ struct FfNode {
     guint16 reap_wanted : 1;
     /* Its name may be cached for longer than its policy allows now, until a probe was undisturbed. */
     guint16 must_be_dropped : 1;
+    /* Its creator has a handle that nobody has used: that open of his, which is reported, is none. */
+    guint16 relayed : 1;
+
+    /* Kept by journal.c: what of it is to be written, FfUnsaved; and in which round it was last. */
+    guint16 unsaved : 3;
+    guint16 saved_round : 1;
 };
 
 static inline gboolean ff_node_is_fifo(const FfNode *node)

@@ -20,11 +20,13 @@ struct FfPipesReader {
     GString *prefix;
 };
 
-/* What turns monotonic times into wall-clock times: both as they are while one piece is made. */
+/* What all lines of one piece are made with. */
 typedef struct {
+    /* These two turn monotonic times into wall-clock times. */
     gint64 now;
     gint64 realtime_offset;
-} Times;
+    const FfAcls *acls;
+} Piece;
 
 FfPipesReader *ff_pipes_reader_new(const FfCaller *caller, gboolean sees_all)
 {
@@ -56,11 +58,47 @@ void ff_pipes_reader_rewind(FfPipesReader *reader)
     g_array_append_val(reader->places, root);
 }
 
+void ff_pipes_reader_save(const FfPipesReader *reader, GByteArray *out)
+{
+    ff_pack_unsigned(out, reader->places->len);
+    for (guint i = 0; i < reader->places->len; i++) {
+        const Place *place = &g_array_index(reader->places, Place, i);
+
+        ff_pack_unsigned(out, place->directory);
+        ff_pack_unsigned(out, place->cookie);
+    }
+}
+
+void ff_pipes_reader_go_to(FfPipesReader *reader, FfUnpacker *in)
+{
+    guint64 n = ff_unpack_unsigned(in);
+
+    g_array_set_size(reader->places, 0);
+    for (; n > 0 && !in->failed; n--) {
+        Place place = {.directory = ff_unpack_unsigned(in)};
+
+        place.cookie = ff_unpack_unsigned(in);
+        g_array_append_val(reader->places, place);
+    }
+}
+
 /* As chmod(1) writes a mode: four digits. */
 static void append_octal(GString *out, guint mode)
 {
     for (int shift = 9; shift >= 0; shift -= 3)
         g_string_append_c(out, (char)('0' + (mode >> shift & 7)));
+}
+
+static void append_acl(GString *out, const FfAcl *acl)
+{
+    g_autofree char *text = NULL;
+
+    if (acl == NULL)
+        return;
+    text = ff_acl_to_text(acl);
+    g_string_append(out, ",\"acl\":\"");
+    g_string_append(out, text);
+    g_string_append_c(out, '"');
 }
 
 static void append_identity(GString *out, const char *prefix, const FfNode *node)
@@ -93,21 +131,21 @@ static void append_creator(GString *out, const FfProcess *creator)
     g_string_append(out, creator->alive ? ",\"alive\":true}" : ",\"alive\":false}");
 }
 
-static void append_state(GString *out, const FfNode *node, const Times *times)
+static void append_state(GString *out, const FfNode *node, const Piece *piece)
 {
     gboolean used = node->use != FF_USE_NEVER || node->reference == FF_REFERENCE_HELD;
-    gint64 last_used = node->reference == FF_REFERENCE_HELD ? times->now : node->last_used;
+    gint64 last_used = node->reference == FF_REFERENCE_HELD ? piece->now : node->last_used;
 
     g_string_append(out, ",\"state\":\"");
     g_string_append(out, ff_state_name(ff_node_state(node)));
     g_string_append(out, used ? "\",\"used\":true,\"created\":" : "\",\"used\":false,\"created\":");
-    ff_json_append_seconds(out, node->created + times->realtime_offset);
+    ff_json_append_seconds(out, node->created + piece->realtime_offset);
     g_string_append(out, ",\"last_used\":");
-    ff_json_append_seconds_or_null(out, used ? last_used + times->realtime_offset
+    ff_json_append_seconds_or_null(out, used ? last_used + piece->realtime_offset
                                              : FF_DURATION_INFINITY);
 }
 
-static void append_policy(GString *out, const FfNode *node, const Times *times)
+static void append_policy(GString *out, const FfNode *node, const Piece *piece)
 {
     FfLifetimeFacts facts = ff_node_facts(node);
     FfReason reason;
@@ -128,9 +166,12 @@ static void append_policy(GString *out, const FfNode *node, const Times *times)
         g_string_append(out, "null");
     else
         ff_json_append_unsigned(out, (guint64)facts.policy.capacity);
+    g_string_append(out, ",\"hold\":\"");
+    g_string_append(out, ff_hold_name((FfHold)facts.policy.hold));
+    g_string_append(out, node->holding ? "\",\"held\":true" : "\",\"held\":false");
     g_string_append(out, ",\"expires\":");
     if (due != FF_NEVER)
-        due = MAX(due, times->now) + times->realtime_offset;
+        due = MAX(due, piece->now) + piece->realtime_offset;
     ff_json_append_seconds_or_null(out, due);
     g_string_append(out, ",\"reason\":");
     if (due == FF_NEVER)
@@ -140,12 +181,13 @@ static void append_policy(GString *out, const FfNode *node, const Times *times)
     g_string_append(out, "}\n");
 }
 
-static void append_line(GString *out, const char *prefix, const FfNode *node, const Times *times)
+static void append_line(GString *out, const char *prefix, const FfNode *node, const Piece *piece)
 {
     append_identity(out, prefix, node);
+    append_acl(out, ff_acls_get(piece->acls, node, FF_ACL_ACCESS));
     append_creator(out, node->creator);
-    append_state(out, node, times);
-    append_policy(out, node, times);
+    append_state(out, node, piece);
+    append_policy(out, node, piece);
 }
 
 /* The directory that is being listed; places whose directory is gone are left. NULL at the end. */
@@ -156,7 +198,8 @@ static FfNode *current_directory(FfPipesReader *reader, FfRegistry *registry)
         FfNode *directory = ff_registry_find(registry, place->directory);
 
         if (directory != NULL && ff_node_is_linked(directory) &&
-            (reader->sees_all || ff_access_may_list(&reader->caller, directory)))
+            (reader->sees_all ||
+             ff_access_may_list(&reader->caller, ff_registry_acls(registry), directory)))
             return directory;
         g_array_set_size(reader->places, reader->places->len - 1);
     }
@@ -176,7 +219,7 @@ static void set_prefix(FfPipesReader *reader, const FfNode *directory)
  * List FIFOs of one directory up to its next sub-directory, which is entered, or its end, where it
  * is left.
  */
-static void fill_from(FfPipesReader *reader, FfNode *directory, const Times *times, GString *out,
+static void fill_from(FfPipesReader *reader, FfNode *directory, const Piece *piece, GString *out,
                       gsize enough)
 {
     Place *place = &g_array_index(reader->places, Place, reader->places->len - 1);
@@ -197,20 +240,20 @@ static void fill_from(FfPipesReader *reader, FfNode *directory, const Times *tim
             g_array_append_val(reader->places, below);
             return;
         }
-        append_line(out, reader->prefix->str, node, times);
+        append_line(out, reader->prefix->str, node, piece);
     }
 }
 
 void ff_pipes_reader_fill(FfPipesReader *reader, FfRegistry *registry, GString *out, gsize enough)
 {
-    Times times = {.now = ff_registry_now(registry)};
+    Piece piece = {.now = ff_registry_now(registry), .acls = ff_registry_acls(registry)};
 
-    times.realtime_offset = ff_registry_to_realtime(registry, 0);
+    piece.realtime_offset = ff_registry_to_realtime(registry, 0);
     while (out->len < enough) {
         FfNode *directory = current_directory(reader, registry);
 
         if (directory == NULL)
             return;
-        fill_from(reader, directory, &times, out, enough);
+        fill_from(reader, directory, &piece, out, enough);
     }
 }

@@ -10,6 +10,7 @@
 
 #include <glib.h>
 
+#include "packing.h"
 #include "registry.h"
 
 typedef struct FfPipesReader FfPipesReader;
@@ -22,6 +23,10 @@ typedef struct FfPipesReader FfPipesReader;
 FfPipesReader *ff_pipes_reader_new(const FfCaller *caller, gboolean sees_all);
 void ff_pipes_reader_free(FfPipesReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfPipesReader, ff_pipes_reader_free)
+
+/* Append where it is, without whose list it is; and go there. */
+void ff_pipes_reader_save(const FfPipesReader *reader, GByteArray *out);
+void ff_pipes_reader_go_to(FfPipesReader *reader, FfUnpacker *in);
 
 /* Begin anew. */
 void ff_pipes_reader_rewind(FfPipesReader *reader);

@@ -26,9 +26,44 @@ static const char *const lifetime_names[] = {
 };
 
 const char *const ff_policy_keys[] = {"lifetime",     "linger",   "grace", "max-age",
-                                      "open-timeout", "capacity", NULL};
+                                      "open-timeout", "capacity", "hold",  NULL};
 
-/* Every key but "lifetime", which is a word. */
+static const char *const hold_names[] = {
+    [FF_HOLD_NONE] = "none",
+    [FF_HOLD_READ] = "read",
+    [FF_HOLD_WRITE] = "write",
+    [FF_HOLD_BOTH] = "both",
+};
+
+const char *ff_hold_name(FfHold hold)
+{
+    return hold_names[hold];
+}
+
+/* Return: which of the words that is, or -EINVAL. */
+static int find_word(const char *text, const char *const *words, guint n_words)
+{
+    for (guint i = 0; i < n_words; i++)
+        if (strcmp(text, words[i]) == 0)
+            return (int)i;
+    return -EINVAL;
+}
+
+static int parse_hold(const char *text, gint64 *number)
+{
+    int found = find_word(text, hold_names, G_N_ELEMENTS(hold_names));
+
+    if (found >= 0)
+        *number = found;
+    return MIN(found, 0);
+}
+
+static char *format_hold(gint64 number)
+{
+    return g_strdup(hold_names[number]);
+}
+
+/* Every key but "lifetime", which has a type of its own. */
 static const struct {
     const char *name;
     gsize offset;
@@ -41,11 +76,18 @@ static const struct {
     {"open-timeout", G_STRUCT_OFFSET(FfPolicy, open_timeout), ff_duration_parse,
      ff_duration_format},
     {"capacity", G_STRUCT_OFFSET(FfPolicy, capacity), ff_size_parse, ff_size_format},
+    {"hold", G_STRUCT_OFFSET(FfPolicy, hold), parse_hold, format_hold},
 };
 
-gboolean ff_policy_wants_lookups(const FfPolicy *policy)
+gboolean ff_policy_wants_trace(const FfPolicy *policy)
 {
     return policy->open_timeout != FF_DURATION_INFINITY || policy->capacity != FF_SIZE_DEFAULT;
+}
+
+/* The same ones: who is to be looked into has to be known. */
+gboolean ff_policy_wants_lookups(const FfPolicy *policy)
+{
+    return ff_policy_wants_trace(policy);
 }
 
 const char *ff_lifetime_name(FfLifetime lifetime)
@@ -62,13 +104,11 @@ gint64 ff_policy_linger(const FfPolicy *policy)
 
 static int parse_lifetime(const char *value, FfLifetime *lifetime)
 {
-    for (guint i = 0; i < G_N_ELEMENTS(lifetime_names); i++) {
-        if (strcmp(value, lifetime_names[i]) == 0) {
-            *lifetime = (FfLifetime)i;
-            return 0;
-        }
-    }
-    return -EINVAL;
+    int found = find_word(value, lifetime_names, G_N_ELEMENTS(lifetime_names));
+
+    if (found >= 0)
+        *lifetime = (FfLifetime)found;
+    return MIN(found, 0);
 }
 
 /* G_N_ELEMENTS(numbers) for "lifetime", and for what is no key. */
@@ -148,7 +188,7 @@ struct FfPolicyPool {
     GHashTable *entries;
 };
 
-static guint policy_hash(gconstpointer data)
+guint ff_policy_hash(gconstpointer data)
 {
     FfPolicy policy = *(const FfPolicy *)data;
     guint hash = (guint)policy.lifetime;
@@ -158,8 +198,10 @@ static guint policy_hash(gconstpointer data)
     return hash;
 }
 
-static gboolean policy_equal(gconstpointer a, gconstpointer b)
+gboolean ff_policy_equal(gconstpointer a, gconstpointer b)
 {
+    if (a == b)
+        return TRUE;
     for (const char *const *key = ff_policy_keys; *key != NULL; key++)
         if (!ff_policy_equal_in(a, b, *key))
             return FALSE;
@@ -170,7 +212,7 @@ FfPolicyPool *ff_policy_pool_new(void)
 {
     FfPolicyPool *pool = g_new0(FfPolicyPool, 1);
 
-    pool->entries = g_hash_table_new_full(policy_hash, policy_equal, g_free, NULL);
+    pool->entries = g_hash_table_new_full(ff_policy_hash, ff_policy_equal, g_free, NULL);
     return pool;
 }
 

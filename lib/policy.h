@@ -18,6 +18,14 @@ typedef enum {
     FF_LIFETIME_KEEP,
 } FfLifetime;
 
+/* Which end of a FIFO the daemon keeps open. A bit for each. */
+typedef enum {
+    FF_HOLD_NONE = 0,
+    FF_HOLD_READ = 1 << 0,
+    FF_HOLD_WRITE = 1 << 1,
+    FF_HOLD_BOTH = FF_HOLD_READ | FF_HOLD_WRITE,
+} FfHold;
+
 /* Durations are microseconds; FF_DURATION_INFINITY is "never". */
 typedef struct {
     FfLifetime lifetime;
@@ -29,6 +37,8 @@ typedef struct {
     gint64 open_timeout;
     /* Bytes that the pipe is to hold; FF_SIZE_DEFAULT leaves that to the kernel. */
     gint64 capacity;
+    /* FfHold. */
+    gint64 hold;
 } FfPolicy;
 
 #define FF_LINGER_UNSET (-1)
@@ -48,12 +58,18 @@ gint64 ff_policy_linger(const FfPolicy *policy);
  */
 gboolean ff_policy_wants_lookups(const FfPolicy *policy);
 
+/* Can it be kept only by who may look into other processes? */
+gboolean ff_policy_wants_trace(const FfPolicy *policy);
+
+/* "none", "read", "write" or "both". */
+const char *ff_hold_name(FfHold hold);
+
 /* "auto", "use", ... */
 const char *ff_lifetime_name(FfLifetime lifetime);
 
 /*
  * The keys in the order in which they are listed, NULL-terminated: "lifetime", "linger", "grace",
- * "max-age", "open-timeout", "capacity".
+ * "max-age", "open-timeout", "capacity", "hold".
  */
 extern const char *const ff_policy_keys[];
 
@@ -76,6 +92,10 @@ int ff_policy_copy_key(FfPolicy *policy, const char *key, const FfPolicy *from);
  * to.
  */
 gboolean ff_policy_equal_in(const FfPolicy *a, const FfPolicy *b, const char *key);
+
+/* For a GHashTable of policies. */
+guint ff_policy_hash(gconstpointer policy);
+gboolean ff_policy_equal(gconstpointer a, gconstpointer b);
 
 /* The text of one value, or NULL for an unknown key. The string is the caller's. */
 char *ff_policy_get(const FfPolicy *policy, const char *key);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "process.h"
 
-FfProcess *ff_process_new(pid_t pid, const char *comm, pid_t session, FfProcess *leader)
+FfProcess *ff_process_new(pid_t pid, gint64 started, const char *comm, pid_t session,
+                          FfProcess *leader)
 {
     FfProcess *process = g_new0(FfProcess, 1);
 
     process->pid = pid;
+    process->started = started;
     process->session = session;
     process->alive = TRUE;
     process->refs = 1;

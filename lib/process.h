@@ -17,6 +17,8 @@ typedef struct FfProcess FfProcess;
 
 struct FfProcess {
     pid_t pid;
+    /* When it began, in microseconds of CLOCK_BOOTTIME; with the pid that makes one of it. 0: not known. */
+    gint64 started;
     /*
      * The command name as the kernel had it when the process first created something; any bytes but
      * NUL.
@@ -30,6 +32,8 @@ struct FfProcess {
 
     /* Below: kept by process.c and the registry, under the registry lock. */
     guint refs;
+    /* Kept by journal.c: its number there, good in this round. */
+    guint saved_as, saved_round;
     /* The nodes it created that still exist, linked through FfNode.creator_next. */
     FfNode *created;
     /* After its end: the first of them that has not been told of it; NULL when all have. */
@@ -41,13 +45,15 @@ struct FfProcess {
 /**
  * ff_process_new() - a living process
  * @pid:     its id, for people to read; identity is the pointer
+ * @started: when it began, in microseconds of CLOCK_BOOTTIME
  * @comm:    its command name
  * @session: its session
  * @leader:  (nullable): the leader of the session, if that is another; a reference is taken
  *
  * Return: the process, with one reference.
  */
-FfProcess *ff_process_new(pid_t pid, const char *comm, pid_t session, FfProcess *leader);
+FfProcess *ff_process_new(pid_t pid, gint64 started, const char *comm, pid_t session,
+                          FfProcess *leader);
 
 /* Has the leader of its session ended? FALSE where that is not known. */
 gboolean ff_process_session_ended(const FfProcess *process);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,6 @@ int ff_procfs_stat(int dirfd, FfProcfsStat *stat)
     char text[1024];
     gssize length = ff_procfs_read(dirfd, "stat", text, sizeof text);
     const char *open, *close;
-    char state;
     guint flags;
     guint64 ticks;
 
@@ -50,12 +50,12 @@ int ff_procfs_stat(int dirfd, FfProcfsStat *stat)
     if (open == NULL || close == NULL || close < open)
         return -EBADMSG;
     if (sscanf(close + 1,
-               " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
+               " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
                " %" G_GUINT64_FORMAT,
-               &state, &flags, &ticks) != 3)
+               &stat->state, &stat->parent, &flags, &ticks) != 4)
         return -EBADMSG;
     g_snprintf(stat->command, sizeof stat->command, "%.*s", (int)(close - open - 1), open + 1);
-    stat->has_files = (flags & PF_KTHREAD) == 0 && state != 'Z' && state != 'X';
+    stat->has_files = (flags & PF_KTHREAD) == 0 && stat->state != 'Z' && stat->state != 'X';
     stat->started = (gint64)(ticks * G_USEC_PER_SEC / (guint64)sysconf(_SC_CLK_TCK));
     return 0;
 }
@@ -96,6 +96,26 @@ int ff_procfs_uid(int dirfd, uid_t *uid)
     if (r < 0)
         return r;
     return sscanf(value, "%*u %u", uid) == 1 ? 0 : -EBADMSG;
+}
+
+static guint64 pending(int dirfd, const char *key)
+{
+    char text[4096];
+    const char *value;
+
+    return find_status(dirfd, key, text, sizeof text, &value) < 0
+               ? 0
+               : g_ascii_strtoull(g_strchug((char *)value), NULL, 16);
+}
+
+gboolean ff_procfs_is_ending(int dirfd)
+{
+    const guint64 kill = 1ULL << (SIGKILL - 1);
+    FfProcfsStat stat;
+
+    return ff_procfs_stat(dirfd, &stat) == 0 &&
+           (stat.state == 'Z' ||
+            ((pending(dirfd, "\nSigPnd:") | pending(dirfd, "\nShdPnd:")) & kill) != 0);
 }
 
 /* There may be many groups, so the file may be long. Return: a new string, or NULL. */
@@ -187,6 +207,14 @@ gint64 ff_procfs_boottime(void)
 
     clock_gettime(CLOCK_BOOTTIME, &now);
     return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+int ff_procfs_open(int parentfd, int number)
+{
+    char name[16];
+
+    g_snprintf(name, sizeof name, "%d", number);
+    return openat(parentfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 int ff_procfs_each_number(int parentfd, const char *name,

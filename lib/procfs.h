@@ -24,6 +24,9 @@ gssize ff_procfs_read(int dirfd, const char *name, char *buffer, gsize size);
 /* What stat(5) of a process or thread tells. */
 typedef struct {
     char command[64];
+    /* 'R' runs, or could; 'S' sleeps until something comes. */
+    char state;
+    pid_t parent;
     /* Kernel threads and zombies have no descriptors. */
     gboolean has_files;
     /* CLOCK_BOOTTIME, in microseconds. */
@@ -38,6 +41,9 @@ int ff_procfs_process(int dirfd, pid_t *pid);
 
 /* Return: 0 or -errno. @uid gets the effective user of the process. */
 int ff_procfs_uid(int dirfd, uid_t *uid);
+
+/* Was this process killed, though something of it may not be able to end? */
+gboolean ff_procfs_is_ending(int dirfd);
 
 /**
  * ff_procfs_caller() - who a process is to file systems: fsuid, fsgid, groups
@@ -64,6 +70,9 @@ int ff_procfs_asleep_since(int dirfd, gint64 *elapsed);
 
 /* CLOCK_BOOTTIME, in microseconds. */
 gint64 ff_procfs_boottime(void);
+
+/* Return: an O_PATH descriptor of the numbered directory of a process or thread, or -1 with errno. */
+int ff_procfs_open(int parentfd, int number);
 
 /**
  * ff_procfs_each_number() - the numbered entries of a directory

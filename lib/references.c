@@ -71,30 +71,100 @@ void ff_registry_add_lookup(FfRegistry *registry, FfNode *node)
     gboolean was_open;
 
     node->lookups++;
+    node->lookup_serial++;
+    ff_registry_mark(registry, node, FF_UNSAVED_USE);
     if (!ff_node_is_fifo(node))
         return;
-    node->lookup_serial++;
     if (node->reference == FF_REFERENCE_CACHED)
         return;
     was_open = node->reference == FF_REFERENCE_HELD && node->use == FF_USE_OPENED;
-    node->doubted = leave_held(registry, node) || was_open;
-    node->probe_wanted |= was_open;
+    node->doubted = (leave_held(registry, node) || was_open) && !node->holding;
+    node->probe_wanted |= was_open && !node->holding;
     set_reference(registry, node, FF_REFERENCE_CACHED);
+    ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
+}
+
+void ff_registry_add_own_lookup(FfRegistry *registry, FfNode *node)
+{
+    node->lookups++;
+    ff_registry_mark(registry, node, FF_UNSAVED_USE);
+}
+
+void ff_registry_set_holding(FfRegistry *registry, FfNode *node, gboolean holding)
+{
+    if (node->holding == holding)
+        return;
+    /* Whether others have it still, their FORGET tells only once the kernel was asked again. */
+    if (!holding && node->reference == FF_REFERENCE_HELD) {
+        leave_held(registry, node);
+        set_reference(registry, node, FF_REFERENCE_CACHED);
+    }
+    ff_registry_count_reference(node, -1);
+    node->holding = holding;
+    ff_registry_count_reference(node, 1);
+    ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
+}
+
+/*
+ * Has nobody looked it up meanwhile, and nobody renamed it? Then what a probe has found stands, and its
+ * name is in no cache but where its policy allows it.
+ */
+static gboolean probe_stands(FfNode *node, guint serial)
+{
+    if (node->lookup_serial != serial)
+        return FALSE;
+    node->must_be_dropped = FALSE;
+    return TRUE;
+}
+
+void ff_registry_end_holding_probe(FfRegistry *registry, FfNode *node, guint serial,
+                                   gboolean in_use)
+{
+    if (probe_stands(node, serial) && node->reference != FF_REFERENCE_NONE) {
+        /* It may have been somebody else each time, of whom no close tells. */
+        leave_held(registry, node);
+        set_reference(registry, node, in_use ? FF_REFERENCE_HELD : FF_REFERENCE_CACHED);
+        node->doubted = FALSE;
+    }
+    ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
+}
+
+void ff_registry_doubt(FfRegistry *registry, FfNode *node)
+{
+    if (!ff_node_is_fifo(node) || !ff_node_is_linked(node) || node->reference == FF_REFERENCE_NONE)
+        return;
+    node->probe_wanted = TRUE;
+    /* Who has asked for it before is not known. */
+    node->must_be_dropped = ff_policy_wants_lookups(node->policy);
+    if (node->reference == FF_REFERENCE_HELD) {
+        node->doubted = leave_held(registry, node) && !node->holding;
+        set_reference(registry, node, FF_REFERENCE_CACHED);
+    }
     ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
 }
 
 void ff_registry_forget(FfRegistry *registry, FfNode *node, guint64 n)
 {
     node->lookups -= MIN(n, node->lookups);
-    if (node->lookups > 0)
+    ff_registry_mark(registry, node, FF_UNSAVED_USE);
+    if (node->lookups > 0) {
+        /*
+         * An inode has gone that was held, and no LOOKUP has come since the probe that found it so:
+         * a process before us has counted more lookups than it has told of.
+         */
+        if (node->reference == FF_REFERENCE_HELD)
+            ff_registry_doubt(registry, node);
         return;
+    }
     if (!ff_node_is_linked(node)) {
         ff_registry_free_node(registry, node);
         return;
     }
     if (!ff_node_is_fifo(node))
         return;
-    leave_held(registry, node);
+    /* That we let it go says nothing of when it was used last. */
+    if (!node->holding)
+        leave_held(registry, node);
     /* Its close may have been reported under a name that it no longer has. */
     if (node->doubted)
         note_use(registry, node, FF_USE_AWAITED);
@@ -103,6 +173,12 @@ void ff_registry_forget(FfRegistry *registry, FfNode *node, guint64 n)
     set_reference(registry, node, FF_REFERENCE_NONE);
     ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
     tell_if_idle(registry, node);
+}
+
+void ff_registry_forget_rest(FfRegistry *registry, FfNode *node, guint serial)
+{
+    if (node->lookups > 0 && node->lookup_serial == serial)
+        ff_registry_forget(registry, node, node->lookups);
 }
 
 int ff_registry_reap(FfRegistry *registry, FfNode *node, gboolean wanted)
@@ -131,17 +207,29 @@ guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node)
 
 void ff_registry_end_probe(FfRegistry *registry, FfNode *node, guint serial, gboolean held)
 {
-    if (node->lookup_serial == serial)
-        node->must_be_dropped = FALSE;
-    if (held && node->reference == FF_REFERENCE_CACHED && node->lookup_serial == serial) {
+    gboolean stands = probe_stands(node, serial);
+    gboolean cached = node->reference == FF_REFERENCE_CACHED;
+
+    if (held && cached && stands) {
         set_reference(registry, node, FF_REFERENCE_HELD);
         node->doubted = FALSE;
+    } else if (held && cached && node->use == FF_USE_OPENED) {
+        /* Who opened it before may close it under a name that was dropped, and has another now. */
+        node->doubted = TRUE;
+        node->probe_wanted = TRUE;
     }
     ff_registry_emit_plain(registry, FF_CHANGE_REFERENCE, node);
 }
 
+void ff_registry_set_relayed(FfRegistry *registry, FfNode *node, gboolean relayed)
+{
+    node->relayed = relayed;
+}
+
 void ff_registry_note_opened(FfRegistry *registry, FfNode *node)
 {
+    if (node->relayed)
+        return;
     note_use(registry, node, FF_USE_OPENED);
     node->used_since_idle = TRUE;
     ff_registry_emit_plain(registry, FF_CHANGE_OPENED, node);
@@ -152,6 +240,9 @@ void ff_registry_note_closed(FfRegistry *registry, FfNode *node)
     /* A close without an open is that of a file whose old name another FIFO has now. */
     if (node->use == FF_USE_OPENED)
         note_use(registry, node, FF_USE_OPENED);
+    /* No FORGET tells whether that was the last. */
+    if (node->holding && node->reference == FF_REFERENCE_HELD)
+        set_reference(registry, node, FF_REFERENCE_CACHED);
     ff_registry_emit_plain(registry, FF_CHANGE_CLOSED, node);
     tell_if_idle(registry, node);
 }
@@ -182,6 +273,7 @@ void ff_registry_notes_lost(FfRegistry *registry)
 void ff_registry_set_watched(FfRegistry *registry, FfNode *directory, gboolean watched)
 {
     directory->directory->watched = watched;
+    ff_registry_mark(registry, directory, FF_UNSAVED_USE);
 }
 
 gboolean ff_registry_may_pause(const FfRegistry *registry, const FfNode *directory)
@@ -199,12 +291,14 @@ gboolean ff_registry_may_rest(const FfRegistry *registry, const FfNode *director
 void ff_registry_set_blind(FfRegistry *registry, FfNode *directory, gboolean blind)
 {
     directory->directory->blind = blind;
+    ff_registry_mark(registry, directory, FF_UNSAVED_USE);
 }
 
 void ff_registry_set_busy(FfRegistry *registry, FfNode *node, gboolean busy)
 {
     ff_registry_count_reference(node, -1);
     node->busy = busy;
+    ff_registry_mark(registry, node, FF_UNSAVED_USE);
     ff_registry_count_reference(node, 1);
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files that make up the registry share: registry.c, attributes.c and references.c. */
+/*
+ * What the files that make up the registry share: registry.c, attributes.c, registry-acl.c and
+ * references.c.
+ */
 #pragma once
 
 #include "registry.h"
@@ -24,15 +27,34 @@ struct FfRegistry {
     gint64 realtime_offset;
     guint64 next_id;
     guint64 next_cookie;
-    guint n_fifos, n_directories;
+    FfQuota *quota;
     guint64 n_probes, n_notes_lost;
 
     /* FfProcess, with a reference: those that have ended, while some of their nodes are not told. */
     GQueue ended;
 
     FfPolicyPool *policies;
+    FfAcls *acls;
     GArray *listeners;
+
+    /* What has changed since the last commit; NULL where nobody keeps a journal. */
+    void (*commit)(gpointer data);
+    gpointer commit_data;
+    /* FfNode: those with something in `unsaved`; and the ids of those that are no more. */
+    GPtrArray *unsaved;
+    GArray *gone;
 };
+
+/* Which part of a node a journal has to write. */
+typedef enum {
+    FF_UNSAVED_ALL = 1 << 0,
+    /* References and use. */
+    FF_UNSAVED_USE = 1 << 1,
+    /* Times of a directory in which a name has come or gone. */
+    FF_UNSAVED_TIMES = 1 << 2,
+} FfUnsaved;
+
+void ff_registry_mark(FfRegistry *registry, FfNode *node, FfUnsaved what);
 
 static inline FfNode *ff_node_of_id_link(FfTableLink *link)
 {
@@ -53,6 +75,31 @@ void ff_registry_emit_plain(FfRegistry *registry, FfChangeKind kind, FfNode *nod
 
 /* Exchange the node's policy for this one. */
 void ff_registry_adopt_policy(FfRegistry *registry, FfNode *node, const FfPolicy *policy);
+
+/* May its mode become this? Return: 0 or -EPERM. */
+int ff_registry_check_mode(const FfRegistry *registry, const FfNode *node, mode_t mode);
+
+/* The node has another mode, and an access ACL says the same of owner, mask and others. */
+void ff_registry_follow_mode(FfRegistry *registry, const FfNode *node);
+
+/* Give a new node what its directory's default ACL says, which is a mode too. */
+void ff_registry_inherit_acl(FfRegistry *registry, FfNode *node, const FfNode *directory,
+                             mode_t requested);
+
+/* A node that has neither a name nor a place yet, nor times. */
+FfNode *ff_registry_new_node(FfRegistry *registry, guint64 id, mode_t mode, const FfPolicy *policy);
+
+/* @creator: (nullable). The node has none yet. */
+void ff_registry_set_creator(FfNode *node, FfProcess *creator);
+
+/* While it is in no table. */
+void ff_registry_set_name(FfNode *node, const char *name);
+
+/*
+ * Enter a node whose name, parent and cookie are set where names are found. Return: FALSE where that
+ * name or cookie is there already.
+ */
+gboolean ff_registry_put_restored(FfRegistry *registry, FfNode *node);
 
 /* For a node without a name that the kernel has forgotten. */
 void ff_registry_free_node(FfRegistry *registry, FfNode *node);

@@ -41,6 +41,8 @@ void ff_registry_give_way(FfRegistry *registry)
 void ff_registry_unlock(FfRegistry *registry)
 {
     registry->actor = (FfActor){0};
+    if (registry->commit != NULL)
+        registry->commit(registry->commit_data);
     g_mutex_unlock(&registry->lock);
 }
 
@@ -58,6 +60,61 @@ void ff_registry_listen(FfRegistry *registry, FfChangeListener listener, gpointe
     g_array_append_val(registry->listeners, listening);
 }
 
+void ff_registry_set_commit(FfRegistry *registry, void (*commit)(gpointer data), gpointer data)
+{
+    registry->commit = commit;
+    registry->commit_data = data;
+    registry->unsaved = g_ptr_array_new();
+    registry->gone = g_array_new(FALSE, FALSE, sizeof(guint64));
+}
+
+void ff_registry_mark(FfRegistry *registry, FfNode *node, FfUnsaved what)
+{
+    if (registry->commit == NULL)
+        return;
+    if (node->unsaved == 0)
+        g_ptr_array_add(registry->unsaved, node);
+    node->unsaved |= what;
+}
+
+/* It is about to be freed. */
+static void mark_gone(FfRegistry *registry, const FfNode *node)
+{
+    guint i;
+
+    if (registry->commit == NULL)
+        return;
+    g_array_append_val(registry->gone, node->id);
+    if (node->unsaved == 0)
+        return;
+    /* What has changed last goes first. */
+    for (i = registry->unsaved->len - 1; registry->unsaved->pdata[i] != node; i--)
+        ;
+    g_ptr_array_remove_index(registry->unsaved, i);
+}
+
+static void mark_changed(FfRegistry *registry, const FfChange *change)
+{
+    switch (change->kind) {
+    case FF_CHANGE_CREATED:
+    case FF_CHANGE_REMOVED:
+    case FF_CHANGE_RENAMED:
+    case FF_CHANGE_ATTRIBUTES:
+    case FF_CHANGE_POLICY:
+        ff_registry_mark(registry, change->node, FF_UNSAVED_ALL);
+        break;
+    case FF_CHANGE_REFERENCE:
+    case FF_CHANGE_OPENED:
+    case FF_CHANGE_CLOSED:
+    case FF_CHANGE_IDLE:
+        ff_registry_mark(registry, change->node, FF_UNSAVED_USE);
+        break;
+    case FF_CHANGE_RELEASED:
+    case FF_CHANGE_CREATOR_ENDED:
+        break;
+    }
+}
+
 /* What comes to light now has happened before, and not by whoever has the lock. */
 static gboolean is_told_by_others(FfChangeKind kind)
 {
@@ -69,6 +126,7 @@ void ff_registry_emit(FfRegistry *registry, const FfChange *change)
 {
     FfChange record = *change;
 
+    mark_changed(registry, change);
     if (!is_told_by_others(change->kind))
         record.actor = registry->actor;
     for (guint i = 0; i < registry->listeners->len; i++) {
@@ -153,9 +211,10 @@ static guint64 hash_by_name(const FfTableLink *link, gconstpointer data)
     return hash_name(data, node->parent, ff_node_name(node));
 }
 
-static FfNode *find_name(const FfRegistry *registry, const FfNode *directory, const char *name)
+static FfNode *find_name_at(const FfRegistry *registry, const FfNode *directory, const char *name,
+                            guint64 hash)
 {
-    FfTableLink *link = ff_table_first(&registry->by_name, hash_name(registry, directory, name));
+    FfTableLink *link = ff_table_first(&registry->by_name, hash);
 
     for (; link != NULL; link = link->next) {
         FfNode *node = node_of_name_link(link);
@@ -164,6 +223,11 @@ static FfNode *find_name(const FfRegistry *registry, const FfNode *directory, co
             return node;
     }
     return NULL;
+}
+
+static FfNode *find_name(const FfRegistry *registry, const FfNode *directory, const char *name)
+{
+    return find_name_at(registry, directory, name, hash_name(registry, directory, name));
 }
 
 FfNode *ff_registry_find(const FfRegistry *registry, guint64 id)
@@ -175,30 +239,67 @@ FfNode *ff_registry_find(const FfRegistry *registry, guint64 id)
     return link == NULL ? NULL : ff_node_of_id_link(link);
 }
 
+typedef struct {
+    void (*visit)(FfNode *node, gpointer data);
+    gpointer data;
+} Visiting;
+
+static void visit_link(FfTableLink *link, gpointer data)
+{
+    const Visiting *visiting = data;
+
+    visiting->visit(ff_node_of_id_link(link), visiting->data);
+}
+
+void ff_registry_foreach(FfRegistry *registry, void (*visit)(FfNode *node, gpointer data),
+                         gpointer data)
+{
+    Visiting visiting = {visit, data};
+
+    ff_table_foreach(&registry->by_id, visit_link, &visiting);
+}
+
+void ff_registry_adopt_options(FfRegistry *registry, const FfRegistryOptions *options)
+{
+    registry->options = *options;
+}
+
 guint ff_registry_n_fifos(const FfRegistry *registry)
 {
-    return registry->n_fifos;
+    return ff_quota_used(registry->quota, FF_QUOTA_PIPES);
 }
 
 guint ff_registry_n_directories(const FfRegistry *registry)
 {
-    return registry->n_directories;
+    return ff_quota_used(registry->quota, FF_QUOTA_DIRECTORIES);
 }
 
-/* A node that has neither a name nor a place yet. */
-static FfNode *new_node(FfRegistry *registry, guint64 id, mode_t mode, const FfPolicy *policy)
+const FfQuota *ff_registry_quota(const FfRegistry *registry)
+{
+    return registry->quota;
+}
+
+FfNode *ff_registry_new_node(FfRegistry *registry, guint64 id, mode_t mode, const FfPolicy *policy)
 {
     FfNode *node = g_new0(FfNode, 1);
 
     node->id = id;
     node->mode = mode;
-    node->atime = node->mtime = node->ctime = ff_registry_timestamp(registry);
-    node->created = node->reference_since = ff_registry_now(registry);
     node->policy = ff_policy_pool_take(registry->policies, policy);
     node->deadline.at = FF_NEVER;
     if (S_ISDIR(mode))
         node->directory = ff_directory_new();
     ff_table_insert(&registry->by_id, &node->by_id);
+    return node;
+}
+
+static FfNode *new_node_of_now(FfRegistry *registry, guint64 id, mode_t mode,
+                               const FfPolicy *policy)
+{
+    FfNode *node = ff_registry_new_node(registry, id, mode, policy);
+
+    node->atime = node->mtime = node->ctime = ff_registry_timestamp(registry);
+    node->created = node->reference_since = ff_registry_now(registry);
     return node;
 }
 
@@ -210,7 +311,7 @@ void ff_registry_adopt_policy(FfRegistry *registry, FfNode *node, const FfPolicy
     ff_policy_pool_release(registry->policies, previous);
 }
 
-static void set_creator(FfNode *node, FfProcess *creator)
+void ff_registry_set_creator(FfNode *node, FfProcess *creator)
 {
     if (creator == NULL)
         return;
@@ -256,7 +357,9 @@ static void node_free(FfNode *node)
 
 void ff_registry_free_node(FfRegistry *registry, FfNode *node)
 {
+    mark_gone(registry, node);
     ff_table_remove(&registry->by_id, &node->by_id);
+    ff_acls_forget(registry->acls, node);
     ff_policy_pool_release(registry->policies, node->policy);
     node_free(node);
 }
@@ -274,9 +377,11 @@ FfRegistry *ff_registry_new(const FfRegistryOptions *options, const FfClock *clo
     registry->next_id = FF_FIRST_ID;
     registry->next_cookie = FIRST_COOKIE;
     registry->policies = ff_policy_pool_new();
+    registry->acls = ff_acls_new();
+    registry->quota = ff_quota_new();
     registry->listeners = g_array_new(FALSE, FALSE, sizeof(Listening));
-    registry->root = new_node(registry, FF_ROOT_ID, S_IFDIR | (options->root_mode & FF_MODE_BITS),
-                              &options->policy);
+    registry->root = new_node_of_now(
+        registry, FF_ROOT_ID, S_IFDIR | (options->root_mode & FF_MODE_BITS), &options->policy);
     registry->root->uid = options->root_uid;
     registry->root->gid = options->root_gid;
     return registry;
@@ -296,7 +401,11 @@ void ff_registry_free(FfRegistry *registry)
     ff_table_clear(&registry->by_id);
     ff_table_clear(&registry->by_name);
     ff_policy_pool_free(registry->policies);
+    ff_acls_free(registry->acls);
+    ff_quota_free(registry->quota);
     g_array_unref(registry->listeners);
+    g_clear_pointer(&registry->unsaved, g_ptr_array_unref);
+    g_clear_pointer(&registry->gone, g_array_unref);
     g_mutex_clear(&registry->lock);
     g_free(registry);
 }
@@ -324,6 +433,7 @@ int ff_registry_lookup(const FfRegistry *registry, const FfNode *directory, cons
 static void touch_directory(FfRegistry *registry, FfNode *directory)
 {
     directory->mtime = directory->ctime = ff_registry_timestamp(registry);
+    ff_registry_mark(registry, directory, FF_UNSAVED_TIMES);
 }
 
 void ff_registry_count_reference(const FfNode *node, int by)
@@ -332,9 +442,12 @@ void ff_registry_count_reference(const FfNode *node, int by)
 
     if (directory == NULL || !ff_node_is_fifo(node))
         return;
-    if (node->reference == FF_REFERENCE_CACHED && !node->busy)
+    /* One that the daemon holds is in the cache for all that FORGET tells. */
+    if ((node->reference == FF_REFERENCE_CACHED ||
+         (node->reference == FF_REFERENCE_HELD && node->holding)) &&
+        !node->busy)
         directory->n_quiet_cached += (guint)by;
-    if (node->reference != FF_REFERENCE_HELD)
+    if (node->reference != FF_REFERENCE_HELD || node->holding)
         return;
     directory->n_held += (guint)by;
     if (node->use != FF_USE_OPENED)
@@ -342,7 +455,7 @@ void ff_registry_count_reference(const FfNode *node, int by)
     directory->latest_held = MAX(directory->latest_held, node->reference_since);
 }
 
-static void set_name(FfNode *node, const char *name)
+void ff_registry_set_name(FfNode *node, const char *name)
 {
     clear_name(node);
     node->has_long_name = strlen(name) >= sizeof node->inline_name;
@@ -355,16 +468,32 @@ static void set_name(FfNode *node, const char *name)
     }
 }
 
+static void put_at(FfRegistry *registry, FfNode *node, guint64 hash)
+{
+    ff_table_insert_at(&registry->by_name, &node->by_name, hash);
+    ff_directory_insert(node->parent->directory, node);
+    ff_registry_count_reference(node, 1);
+}
+
+gboolean ff_registry_put_restored(FfRegistry *registry, FfNode *node)
+{
+    guint64 hash = hash_name(registry, node->parent, ff_node_name(node));
+
+    if (find_name_at(registry, node->parent, ff_node_name(node), hash) != NULL ||
+        ff_directory_has(node->parent->directory, node->cookie))
+        return FALSE;
+    put_at(registry, node, hash);
+    return TRUE;
+}
+
 /* Give the node a name; @cookie is that of the name where there was one already, else 0. */
 static void attach(FfRegistry *registry, FfNode *node, FfNode *directory, const char *name,
                    guint64 cookie)
 {
-    set_name(node, name);
+    ff_registry_set_name(node, name);
     node->parent = directory;
     node->cookie = cookie != 0 ? cookie : registry->next_cookie++;
-    ff_table_insert(&registry->by_name, &node->by_name);
-    ff_directory_insert(directory->directory, node);
-    ff_registry_count_reference(node, 1);
+    put_at(registry, node, hash_name(registry, directory, name));
     touch_directory(registry, directory);
 }
 
@@ -376,14 +505,6 @@ static void detach(FfRegistry *registry, FfNode *node)
     ff_directory_remove(node->parent->directory, node);
     touch_directory(registry, node->parent);
     node->parent = NULL;
-}
-
-static void count_names(FfRegistry *registry, const FfNode *node, gint by)
-{
-    if (ff_node_is_fifo(node))
-        registry->n_fifos += (guint)by;
-    else
-        registry->n_directories += (guint)by;
 }
 
 static gid_t group_of_new(const FfRegistry *registry, const FfNode *directory, gid_t wanted)
@@ -398,8 +519,32 @@ static void set_owner_of_new(const FfRegistry *registry, FfNode *node, const FfN
 {
     node->uid = registry->options.fix_uid ? registry->options.uid : wanted->uid;
     node->gid = group_of_new(registry, directory, wanted->gid);
+    node->charged_uid = wanted->uid;
     if (!ff_node_is_fifo(node))
         node->mode |= directory->mode & S_ISGID;
+}
+
+static int check_quota(FfRegistry *registry, const FfNewNode *wanted)
+{
+    int r = wanted->exempt ? 0
+                           : ff_quota_check(registry->quota, &registry->options.limits,
+                                            ff_quota_kind(wanted->mode), wanted->uid);
+
+    ff_quota_note_refused(registry->quota, r);
+    return r;
+}
+
+int ff_registry_may_create(FfRegistry *registry, const FfNode *directory, const char *name,
+                           const FfNewNode *wanted)
+{
+    FfNode *found;
+    int r = ff_registry_lookup(registry, directory, name, &found);
+
+    if (r == 0)
+        return -EEXIST;
+    if (r != -ENOENT)
+        return r;
+    return ff_node_is_linked(directory) ? check_quota(registry, wanted) : -ENOENT;
 }
 
 int ff_registry_create(FfRegistry *registry, FfNode *directory, const char *name,
@@ -407,22 +552,19 @@ int ff_registry_create(FfRegistry *registry, FfNode *directory, const char *name
 {
     mode_t type = wanted->mode & S_IFMT;
     FfNode *created;
-    int r = ff_registry_lookup(registry, directory, name, &created);
+    int r = ff_registry_may_create(registry, directory, name, wanted);
 
-    if (r == 0)
-        return -EEXIST;
-    if (r != -ENOENT)
+    if (r < 0)
         return r;
-    if (!ff_node_is_linked(directory))
-        return -ENOENT;
-    created = new_node(registry, registry->next_id++,
-                       type | ff_modes_new(&registry->options.modes, type, wanted->mode),
-                       directory->policy);
+    created = new_node_of_now(registry, registry->next_id++,
+                              type | ff_modes_new(&registry->options.modes, type, wanted->mode),
+                              directory->policy);
     set_owner_of_new(registry, created, directory, wanted);
+    ff_registry_inherit_acl(registry, created, directory, wanted->mode);
     if (ff_node_is_fifo(created))
-        set_creator(created, wanted->creator);
+        ff_registry_set_creator(created, wanted->creator);
     attach(registry, created, directory, name, 0);
-    count_names(registry, created, 1);
+    ff_quota_charge(registry->quota, created);
     ff_registry_emit_plain(registry, FF_CHANGE_CREATED, created);
     *node = created;
     return 0;
@@ -440,7 +582,7 @@ void ff_registry_remove(FfRegistry *registry, FfNode *node, FfReason reason)
 
     detach(registry, node);
     node->ctime = ff_registry_timestamp(registry);
-    count_names(registry, node, -1);
+    ff_quota_discharge(registry->quota, node);
     ff_registry_emit(registry, &change);
     if (node->lookups == 0)
         ff_registry_free_node(registry, node);

@@ -17,10 +17,12 @@
 #include <sys/stat.h>
 
 #include "access.h"
+#include "acls.h"
 #include "change.h"
 #include "clock.h"
 #include "modes.h"
 #include "node.h"
+#include "quota.h"
 
 typedef struct FfRegistry FfRegistry;
 
@@ -28,6 +30,7 @@ typedef struct {
     FfModes modes;
     /* What applies where no directory says otherwise. */
     FfPolicy policy;
+    FfQuotaLimits limits;
     mode_t root_mode;
     uid_t root_uid;
     gid_t root_gid;
@@ -66,6 +69,13 @@ FfRegistryLocker *ff_registry_locker_new_for(FfRegistry *registry, FfActor actor
 /* Listeners are told in the order in which they came and stay as long as the registry. */
 void ff_registry_listen(FfRegistry *registry, FfChangeListener listener, gpointer data);
 
+/*
+ * Have @commit called at the end of each time that the lock was held, before others can get it: what
+ * has been changed meanwhile is complete then, and nobody has been told. From now on it is kept
+ * which nodes have changed (registry-private.h); see journal.h.
+ */
+void ff_registry_set_commit(FfRegistry *registry, void (*commit)(gpointer data), gpointer data);
+
 const FfRegistryOptions *ff_registry_options(const FfRegistry *registry);
 
 /**
@@ -86,14 +96,24 @@ gint64 ff_registry_now(const FfRegistry *registry);
  */
 gint64 ff_registry_to_realtime(FfRegistry *registry, gint64 monotonic);
 
+/* For a registry that has just been read from a journal: its options, with no node following them. */
+void ff_registry_adopt_options(FfRegistry *registry, const FfRegistryOptions *options);
+
 FfNode *ff_registry_root(const FfRegistry *registry);
 
 /* The node with that id, also one without a name; NULL where there is none. */
 FfNode *ff_registry_find(const FfRegistry *registry, guint64 id);
 
+/* Visit every node, also those without a name; @visit must not make or free one. */
+void ff_registry_foreach(FfRegistry *registry, void (*visit)(FfNode *node, gpointer data),
+                         gpointer data);
+
 /* Counts of names: FIFOs, and directories without the root. */
 guint ff_registry_n_fifos(const FfRegistry *registry);
 guint ff_registry_n_directories(const FfRegistry *registry);
+
+/* Who has how many of them. */
+const FfQuota *ff_registry_quota(const FfRegistry *registry);
 
 /* How often a probe was begun, and how often reports were lost. */
 guint64 ff_registry_n_probes(const FfRegistry *registry);
@@ -115,7 +135,20 @@ typedef struct {
     gid_t gid;
     /* (nullable): a reference is taken. */
     FfProcess *creator;
+    /*
+     * The daemon wants it, and no limit refuses it. (That the actor has no pid does not say so: nor has a
+     * process of a pid namespace that the daemon's is not above of.)
+     */
+    gboolean exempt;
 } FfNewNode;
+
+/**
+ * ff_registry_may_create() - would ff_registry_create() make it?
+ *
+ * Where a limit is reached that counts as a refusal. Return: 0, or what it would fail with.
+ */
+int ff_registry_may_create(FfRegistry *registry, const FfNode *directory, const char *name,
+                           const FfNewNode *wanted);
 
 /**
  * ff_registry_create() - make a FIFO or a directory
@@ -124,7 +157,8 @@ typedef struct {
  * Mode and owner follow the options and the directory (set-group-ID); the policy is the
  * directory's.
  *
- * Return: 0, -EEXIST, -ENAMETOOLONG, or -ENOENT in a directory that was removed.
+ * Return: 0, -EEXIST, -ENAMETOOLONG, -ENOENT in a directory that was removed, -EDQUOT where the user has as many
+ * as he may, or -ENOSPC where the mount has.
  */
 int ff_registry_create(FfRegistry *registry, FfNode *directory, const char *name,
                        const FfNewNode *wanted, FfNode **node);
@@ -163,6 +197,8 @@ typedef struct {
     uid_t uid;
     gid_t gid;
     struct timespec atime, mtime;
+    /* The daemon wants it, and no quota refuses it. */
+    gboolean exempt;
 } FfAttributes;
 
 /**
@@ -170,10 +206,35 @@ typedef struct {
  *
  * All or nothing. Who may is the kernel's to check; what may be set is checked here.
  *
- * Return: 0, or -EPERM for a mode outside of ceiling and floor or an owner other than the fixed
- * one.
+ * Return: 0, -EPERM for a mode outside of ceiling and floor or an owner other than the fixed one, or
+ * -EDQUOT where the new owner has as many as he may.
  */
 int ff_registry_set_attributes(FfRegistry *registry, FfNode *node, const FfAttributes *wanted);
+
+/* The ACLs of all nodes, to look into. */
+const FfAcls *ff_registry_acls(const FfRegistry *registry);
+
+/* An ACL of the node as the value of its attribute, or NULL where there is none. */
+GBytes *ff_registry_acl(const FfRegistry *registry, const FfNode *node, FfAclType type);
+
+/**
+ * ff_registry_set_acl() - set or remove an ACL, and the mode with it
+ * @acl:         (nullable): NULL to remove it; the mode stays then
+ * @keep_setgid: the caller may set the set-group-ID bit; else an access ACL clears it
+ *
+ * Who may is the kernel's to check. An access ACL that says no more than a mode becomes the mode.
+ *
+ * Return: 0; -EPERM where somebody would get more than the ceiling allows, or the mode less than the
+ * floor; -EACCES for a default ACL of a FIFO.
+ */
+int ff_registry_set_acl(FfRegistry *registry, FfNode *node, FfAclType type, const FfAcl *acl,
+                        gboolean keep_setgid);
+
+/*
+ * Have an ACL be what ff_registry_acl() has told: nothing is checked, and nobody is told. The mode is
+ * the caller's to restore.
+ */
+void ff_registry_restore_acl(FfRegistry *registry, FfNode *node, FfAclType type, const FfAcl *acl);
 
 /* The current time, for an attribute that is to be "now". */
 struct timespec ff_registry_realtime(const FfRegistry *registry);
@@ -193,8 +254,31 @@ int ff_registry_set_policy(FfRegistry *registry, FfNode *node, const char *key, 
 /* The kernel was told the node once more (the answer to a LOOKUP or to its kin). */
 void ff_registry_add_lookup(FfRegistry *registry, FfNode *node);
 
+/*
+ * The same, where it was told the daemon itself, which is about to hold it: nothing follows from that
+ * about others.
+ */
+void ff_registry_add_own_lookup(FfRegistry *registry, FfNode *node);
+
+/* The daemon has it open from now on, or (FALSE) no longer, and others may have had all the time. */
+void ff_registry_set_holding(FfRegistry *registry, FfNode *node, gboolean holding);
+
+/**
+ * ff_registry_end_holding_probe() - what a probe of a FIFO has found that the daemon goes on holding
+ * @in_use: somebody else has it open; else that could not be found out
+ */
+void ff_registry_end_holding_probe(FfRegistry *registry, FfNode *node, guint serial,
+                                   gboolean in_use);
+
 /* The kernel forgets @n of them. A node without a name is freed with the last. */
 void ff_registry_forget(FfRegistry *registry, FfNode *node, guint64 n);
+
+/**
+ * ff_registry_doubt() - have it found out whether somebody holds what was known to be held or cached
+ *
+ * For what another process has known, which may have missed the end of it.
+ */
+void ff_registry_doubt(FfRegistry *registry, FfNode *node);
 
 /**
  * ff_registry_reap() - have a FIFO go now that would go later because nobody uses it
@@ -217,6 +301,21 @@ guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node);
  * @held:   the kernel has the inode although its name was dropped from the cache
  */
 void ff_registry_end_probe(FfRegistry *registry, FfNode *node, guint serial, gboolean held);
+
+/**
+ * ff_registry_forget_rest() - the kernel knows no such inode, and no FORGET of it is under way
+ * @serial: the lookup_serial from before that was found out
+ *
+ * For lookups that were counted and of which the kernel never heard, or whose FORGET was lost with a
+ * process that died. Does nothing where a LOOKUP has come since.
+ */
+void ff_registry_forget_rest(FfRegistry *registry, FfNode *node, guint serial);
+
+/*
+ * Its creator has it open by a relay (fs/relay.h), and opens that are reported are not noted; or
+ * (FALSE) they are again.
+ */
+void ff_registry_set_relayed(FfRegistry *registry, FfNode *node, gboolean relayed);
 
 /* Somebody opened or closed it just now. Reports may come late, together, or not at all. */
 void ff_registry_note_opened(FfRegistry *registry, FfNode *node);

@@ -35,12 +35,17 @@ FfTableLink *ff_table_first(const FfTable *table, guint64 hash)
     return table->buckets[bucket_of(table, hash)];
 }
 
-static void put(FfTable *table, FfTableLink *link)
+static void put_at(FfTable *table, FfTableLink *link, guint64 hash)
 {
-    FfTableLink **bucket = &table->buckets[bucket_of(table, table->hash(link, table->data))];
+    FfTableLink **bucket = &table->buckets[bucket_of(table, hash)];
 
     link->next = *bucket;
     *bucket = link;
+}
+
+static void put(FfTable *table, FfTableLink *link)
+{
+    put_at(table, link, table->hash(link, table->data));
 }
 
 static FfTableLink *take_bucket(FfTable *table, gsize bucket)
@@ -91,9 +96,25 @@ static void shrink(FfTable *table)
     table->buckets = g_renew(FfTableLink *, table->buckets, table->n_allocated);
 }
 
+void ff_table_reserve(FfTable *table, gsize n_links)
+{
+    g_assert(table->n_links == 0);
+    table->n_buckets = table->n_allocated = MAX(n_links, FEWEST_BUCKETS);
+    table->mask = FEWEST_BUCKETS - 1;
+    while (2 * (table->mask + 1) < table->n_buckets)
+        table->mask = 2 * table->mask + 1;
+    g_free(table->buckets);
+    table->buckets = g_new0(FfTableLink *, table->n_allocated);
+}
+
 void ff_table_insert(FfTable *table, FfTableLink *link)
 {
-    put(table, link);
+    ff_table_insert_at(table, link, table->hash(link, table->data));
+}
+
+void ff_table_insert_at(FfTable *table, FfTableLink *link, guint64 hash)
+{
+    put_at(table, link, hash);
     if (++table->n_links > table->n_buckets)
         grow(table);
 }

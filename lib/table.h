@@ -41,7 +41,13 @@ void ff_table_clear(FfTable *table);
 /* The first of those things that may have this hash; the others follow by their links. */
 FfTableLink *ff_table_first(const FfTable *table, guint64 hash);
 
+/* Make room for so many at once, instead of a little with each. It must be empty still. */
+void ff_table_reserve(FfTable *table, gsize n_links);
+
 void ff_table_insert(FfTable *table, FfTableLink *link);
+
+/* The same for who knows its hash. */
+void ff_table_insert_at(FfTable *table, FfTableLink *link, guint64 hash);
 
 /* It must be in. */
 void ff_table_remove(FfTable *table, FfTableLink *link);

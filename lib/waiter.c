@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 
 #include "autofd.h"
+#include "fdpath.h"
 #include "procfs.h"
 
 /* Where the flags of an open stand. */
@@ -75,13 +77,18 @@ typedef enum {
 } Sleep;
 
 /* fs/pipe.c: fifo_open() calls wait_for_partner(), which some compilers put inside the former. */
+gboolean ff_waiter_is_in_open(const char *wchan)
+{
+    return g_str_has_prefix(wchan, "wait_for_partner") || g_str_has_prefix(wchan, "fifo_open");
+}
+
 static Sleep read_wchan(int threadfd)
 {
     char wchan[128];
 
     if (ff_procfs_read(threadfd, "wchan", wchan, sizeof wchan) < 0)
         return SLEEP_ELSEWHERE;
-    if (g_str_has_prefix(wchan, "wait_for_partner") || g_str_has_prefix(wchan, "fifo_open"))
+    if (ff_waiter_is_in_open(wchan))
         return SLEEP_IN_FIFO_OPEN;
     /*
      * It runs, or the caller may not know, or the kernel cannot say of anybody (x86 before 5.16).
@@ -217,16 +224,36 @@ static int open_name(int directory, const char *name)
     return (int)syscall(SYS_openat2, directory, name, &how, sizeof how);
 }
 
-/* By its mode and owner: that of its directories is not asked. */
-static gboolean may_open(const OpenCall *call, const FfFileInfo *info, int access)
+/* May the daemon behind this file system be asked, if it is a fifofs at all? */
+static gboolean is_askable(const OpenCall *call, dev_t dev)
 {
+    return GPOINTER_TO_INT(g_hash_table_lookup(call->limits->daemons, &dev));
+}
+
+/* The kernel may have to ask the daemon. */
+static FfAcl *read_acl(int file)
+{
+    char path[FF_FD_PATH_SIZE], value[FF_ACL_MOST_BYTES];
+    FfAcl *acl = NULL;
+    gssize size;
+
+    size = getxattr(ff_fd_path(file, path), FF_ACL_ACCESS_NAME, value, sizeof value);
+    if (size > 0)
+        ff_acl_parse(value, (gsize)size, &acl);
+    return acl;
+}
+
+/* By its owner, mode and ACL: those of its directories are not asked. */
+static gboolean may_open(const OpenCall *call, int file, const FfFileInfo *info, int access)
+{
+    g_autoptr(FfAcl) acl = is_askable(call, info->id.dev) ? read_acl(file) : NULL;
+    const FfPermissions permissions = {info->mode, info->uid, info->gid, acl};
     FfCaller caller;
     gboolean allowed;
 
     if (ff_procfs_caller(call->threadfd, &caller) < 0)
         return FALSE;
-    allowed = ff_access_allows(&caller, info->mode, info->uid, info->gid,
-                               access == O_RDONLY ? 4 : 2);
+    allowed = ff_access_allows(&caller, &permissions, access == O_RDONLY ? 4 : 2);
     ff_caller_clear(&caller);
     return allowed;
 }
@@ -241,7 +268,7 @@ static FfWaiterResult identify(const OpenCall *call, int found, FfWaiter *waiter
         return FF_WAITER_UNRESOLVED;
     waiter->file = info.id;
     waiter->access = (call->flags & O_ACCMODE) == O_RDONLY ? O_RDONLY : O_WRONLY;
-    if (call->limits->must_be_allowed && !may_open(call, &info, waiter->access))
+    if (call->limits->must_be_allowed && !may_open(call, file, &info, waiter->access))
         return FF_WAITER_NONE;
     if (fd != NULL)
         *fd = ff_auto_fd_steal(&file);

@@ -46,6 +46,9 @@ typedef struct {
     gboolean must_be_allowed;
 } FfWaiterLimits;
 
+/* Is that what wchan(5) shows of a thread which waits for the other end of a FIFO? */
+gboolean ff_waiter_is_in_open(const char *wchan);
+
 /**
  * ff_waiter_look() - does this thread wait in the open() of a FIFO of ours, and of which?
  * @threadfd: its directory in /proc

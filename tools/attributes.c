@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
+#include "fdpath.h"
+#include "fileid.h"
 #include "message.h"
 #include "policy.h"
 
@@ -41,6 +44,21 @@ gboolean attribute_is_known(const char *name)
     return FALSE;
 }
 
+/* What a value of that name has to be like. */
+static const char *describe_value(const char *name)
+{
+    static const char *const descriptions[][2] = {
+        {"lifetime", "it is auto, use, process, session or keep"},
+        {"capacity", "it is a size: 65536, 64K, 1M or default"},
+        {"hold", "it is none, read, write or both"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(descriptions); i++)
+        if (strcmp(descriptions[i][0], name) == 0)
+            return descriptions[i][1];
+    return "it is a duration: 500ms, 30s, 15min, 1h, 2d or infinity";
+}
+
 Attribute *attribute_parse(const char *word)
 {
     const char *equals = strchr(word, '=');
@@ -59,37 +77,44 @@ Attribute *attribute_parse(const char *word)
     }
     if (*attribute->value == '\0' || ff_policy_set(&policy, attribute->name, attribute->value) == 0)
         return g_steal_pointer(&attribute);
-    message_error("bad value", word,
-                  strcmp(attribute->name, "lifetime") == 0
-                      ? "it is auto, use, process, session or keep"
-                      : "it is a duration: 500ms, 30s, 15min, 1h, 2d or infinity");
+    message_error("bad value", word, describe_value(attribute->name));
     return NULL;
 }
 
-/* xattrs cannot be reached through an O_PATH descriptor itself, only through its name. */
-static void handle_of(int fd, char *buffer, gsize size)
-{
-    g_snprintf(buffer, size, "/proc/self/fd/%d", fd);
-}
-
-static int apply_one(const char *handle, const Attribute *attribute)
+static int apply_one(const char *path, const Attribute *attribute)
 {
     g_autofree char *key = g_strconcat(PREFIX, attribute->name, NULL);
     int result = *attribute->value == '\0'
-                     ? removexattr(handle, key)
-                     : setxattr(handle, key, attribute->value, strlen(attribute->value), 0);
+                     ? removexattr(path, key)
+                     : setxattr(path, key, attribute->value, strlen(attribute->value), 0);
 
     return result < 0 ? -errno : 0;
 }
 
+/* Not for want of its owner's consent: because the mount cannot keep what was asked for. */
+static gboolean is_untraced(int fd, const Attribute *attribute)
+{
+    FfPolicy policy = ff_policy_default;
+    FfFileInfo info;
+
+    return ff_policy_set(&policy, attribute->name, attribute->value) == 0 &&
+           ff_policy_wants_trace(&policy) && ff_file_look(fd, "", &info) == 0 &&
+           (geteuid() == 0 || geteuid() == info.uid);
+}
+
 int attributes_apply(int fd, const GPtrArray *attributes)
 {
-    char handle[64];
+    char path[FF_FD_PATH_SIZE];
     int result = 0;
 
-    handle_of(fd, handle, sizeof handle);
-    for (guint i = 0; i < attributes->len && result == 0; i++)
-        result = apply_one(handle, g_ptr_array_index(attributes, i));
+    ff_fd_path(fd, path);
+    for (guint i = 0; i < attributes->len && result == 0; i++) {
+        const Attribute *attribute = g_ptr_array_index(attributes, i);
+
+        result = apply_one(path, attribute);
+        if (result == -EPERM && is_untraced(fd, attribute))
+            result = ATTRIBUTES_UNTRACED;
+    }
     return result;
 }
 
@@ -98,16 +123,16 @@ int attributes_each(int fd, void (*visit)(const char *name, const char *value, g
 {
     g_autofree char *names = g_malloc(LONGEST_ATTRIBUTES);
     g_autofree char *value = g_malloc(LONGEST_ATTRIBUTES);
-    char handle[64];
+    char path[FF_FD_PATH_SIZE];
     gssize size;
 
-    handle_of(fd, handle, sizeof handle);
-    size = listxattr(handle, names, LONGEST_ATTRIBUTES);
+    ff_fd_path(fd, path);
+    size = listxattr(path, names, LONGEST_ATTRIBUTES);
     if (size < 0)
         return -errno;
     for (const char *name = names; name < names + size; name += strlen(name) + 1) {
         gssize length = g_str_has_prefix(name, PREFIX)
-                            ? getxattr(handle, name, value, LONGEST_ATTRIBUTES - 1)
+                            ? getxattr(path, name, value, LONGEST_ATTRIBUTES - 1)
                             : -1;
 
         if (length < 0)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <glib.h>
 
 /* One to be set. */
@@ -29,12 +30,15 @@ Attribute *attribute_parse(const char *word);
 /* Return: whether there is an attribute of that name that can be read; where not, says so. */
 gboolean attribute_is_known(const char *name);
 
+/* The daemon has given up the right to look into processes, which the attribute needs. */
+#define ATTRIBUTES_UNTRACED (-ENOTRECOVERABLE)
+
 /**
  * attributes_apply() - set some attributes of one file
  * @fd:         any descriptor of it, O_PATH as well
  * @attributes: array of Attribute
  *
- * Return: 0 or -errno of the first that could not be set.
+ * Return: 0 or, of the first that could not be set, ATTRIBUTES_UNTRACED or -errno.
  */
 int attributes_apply(int fd, const GPtrArray *attributes);
 

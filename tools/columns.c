@@ -53,6 +53,12 @@ static void get_mode(const Fifo *fifo, gint64 now, Value *value)
     value->text = g_strdup_printf("%04o", fifo->mode);
 }
 
+static void get_acl(const Fifo *fifo, gint64 now, Value *value)
+{
+    if (fifo->acl != NULL)
+        set_text(value, fifo->acl);
+}
+
 static void get_owner(const Fifo *fifo, gint64 now, Value *value)
 {
     set_text(value, value_user_name(fifo->uid));
@@ -156,6 +162,11 @@ static void get_open_timeout(const Fifo *fifo, gint64 now, Value *value)
     set_number_unless_unknown(value, fifo->open_timeout);
 }
 
+static void get_hold(const Fifo *fifo, gint64 now, Value *value)
+{
+    set_text(value, fifo->hold);
+}
+
 static void get_expires(const Fifo *fifo, gint64 now, Value *value)
 {
     gint64 expires = fifo_expires(fifo);
@@ -192,6 +203,8 @@ static const Column columns[] = {
     {"PATH", "Path", &value_format_text, 0, FALSE, get_path, "full path"},
     {"ID", "Inode", &value_format_count, 0, FALSE, get_id, "inode number"},
     {"MODE", "Mode", &value_format_text, 0, TRUE, get_mode, "permissions, octal"},
+    {"ACL", "ACL", &value_format_text, 0, FALSE, get_acl,
+     "who may do what besides, as setfacl takes it"},
     {"OWNER", "Owner", &value_format_text, 0, TRUE, get_owner,
      "user name of the owner, or the number"},
     {"GROUP", "Group", &value_format_text, 0, FALSE, get_group, "group name, or the number"},
@@ -226,6 +239,8 @@ static const Column columns[] = {
      "how old it may become at all"},
     {"OPENTIMEOUT", "Open timeout", &value_format_duration, 0, FALSE, get_open_timeout,
      "how long a process may wait in open()"},
+    {"HOLD", "Hold", &value_format_text, 0, FALSE, get_hold,
+     "what the daemon keeps open: none, read, write, both"},
     {"EXPIRES", "Expires in", &value_format_age, SCAN, TRUE, get_expires,
      "time until it is removed if nothing changes"},
     {"REASON", "Reason", &value_format_text, SCAN, FALSE, get_reason,

@@ -29,7 +29,9 @@ void fifo_free(Fifo *fifo)
     g_free(fifo->creator_command);
     g_free(fifo->daemon_state);
     g_free(fifo->lifetime);
+    g_free(fifo->hold);
     g_free(fifo->reason);
+    g_free(fifo->acl);
     g_ptr_array_unref(fifo->holders);
     g_free(fifo);
 }

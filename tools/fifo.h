@@ -28,6 +28,8 @@ typedef struct {
     char *command;
     guint ends;
     gboolean stuck;
+    /* By a handle of exclusive creation, which the daemon relays. */
+    gboolean relayed;
     /* Stuck since then; with @since_is_bound: not longer than since then. */
     gint64 since;
     gboolean since_is_bound;
@@ -50,6 +52,8 @@ typedef struct {
     guint mode;
     uid_t uid;
     gid_t gid;
+    /* As setfacl(1) takes it, with names; NULL where the mode says all. */
+    char *acl;
     /* 0 where nobody knows. */
     pid_t creator_pid;
     char *creator_command;
@@ -61,6 +65,8 @@ typedef struct {
     /* Why it will be removed then: idle, unused, max-age, ...; NULL where it will not. */
     char *reason;
     char *lifetime;
+    /* What the daemon keeps open: none, read, write, both. */
+    char *hold;
     gint64 linger, grace, max_age, open_timeout;
 
     /* From here on what the scan of /proc found. */

@@ -27,10 +27,12 @@ static const Command commands[] = {
     {"top", command_top, "[OPTIONS] [PATH...]", "show FIFOs live, full screen"},
     {"watch", command_watch, "[-J] [-e EVENT] [PATH...]", "show what happens, as it happens"},
     {"graph", command_graph, "[-a] [-s FILE] [PATH...]", "draw which processes are on which FIFOs"},
+    {"run", command_run, "[OPTIONS] -- COMMAND [: ...]", "run a pipeline over FIFOs of its own"},
     {"wait", command_wait, "PATH --for WHAT", "wait until something is so of a FIFO"},
     {"new", command_new, "[OPTIONS] PATH...", "create FIFOs with their attributes"},
     {"get", command_get, "[-R] [-a NAME] PATH...", "show attributes"},
     {"set", command_set, "[-R] NAME=VALUE... PATH...", "change attributes"},
+    {"quota", command_quota, "[-J] [PATH...]", "show how many there are and may be"},
     {"release", command_release, "[-r] [-w] PATH...", "let go on who waits in open()"},
     {"reap", command_reap, "[-n] PATH...", "remove now what would go by itself"},
     {"rm", command_rm, "[-f] PATH...", "remove FIFOs"},
@@ -38,14 +40,14 @@ static const Command commands[] = {
 
 static ExitStatus print_help(void)
 {
-    puts("Usage: fifoctl COMMAND ...\nLook at fifofs mounts and tidy them.\n\nCommands:");
+    puts("Usage: fifoctl COMMAND ...\nLook at fifofs mounts and tidy them. More in "
+         "fifoctl(1).\n\nCommands:");
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
         printf("  %-7s %-26s %s\n", commands[i].name, commands[i].synopsis, commands[i].help);
     puts("\nOptions:\n"
          "  -h, --help     this text; 'fifoctl COMMAND --help' for one command\n"
-         "  -V, --version  the version\n\n"
-         "Exit status: 0 done, 1 something failed, 2 wrong usage, 3 no fifofs mount,\n"
-         "4 timed out (wait). More in fifoctl(1).");
+         "  -V, --version  the version\n"
+         "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no fifofs mount, 4 timed out.");
     return EXIT_STATUS_OK;
 }
 

@@ -17,7 +17,7 @@
 
 const char *const event_names[] = {
     "created", "removed", "renamed",  "attributes", "policy", "opened",
-    "closed",  "idle",    "released", "missed",     NULL,
+    "closed",  "idle",    "released", "takeover",   "missed", NULL,
 };
 
 struct Follower {

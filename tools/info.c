@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "acltext.h"
 #include "attributes.h"
 #include "autofd.h"
 #include "message.h"
@@ -17,22 +18,37 @@
 
 /* --- the attributes of a directory --- */
 
+typedef void (*AttributeVisit)(const char *name, const char *value, gpointer data);
+
+/* Most directories have no ACL, and those need not be told so. */
+static void visit_acl(int fd, FfAclType type, AttributeVisit visit, gpointer data)
+{
+    g_autofree char *text = acltext_read(fd, type);
+
+    if (text != NULL)
+        visit(type == FF_ACL_ACCESS ? "acl" : "default-acl", text, data);
+}
+
 /* Return: 0 or -errno. */
-static int for_each_attribute(const char *path,
-                              void (*visit)(const char *name, const char *value, gpointer data),
-                              gpointer data)
+static int for_each_attribute(const char *path, AttributeVisit visit, gpointer data)
 {
     g_auto(FfAutoFd) fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    return fd < 0 ? -errno : attributes_each(fd, visit, data);
+    if (fd < 0)
+        return -errno;
+    visit_acl(fd, FF_ACL_ACCESS, visit, data);
+    visit_acl(fd, FF_ACL_DEFAULT, visit, data);
+    return attributes_each(fd, visit, data);
 }
 
 static void print_attribute(const char *name, const char *value, gpointer data)
 {
-    g_autofree char *label = g_strdup(name);
+    g_autoptr(GString) label = g_string_new(name);
 
-    label[0] = g_ascii_toupper(label[0]);
-    report_detail(label, value);
+    label->str[0] = g_ascii_toupper(label->str[0]);
+    g_string_replace(label, "acl", "ACL", 1);
+    g_string_replace(label, "Acl", "ACL", 1);
+    report_detail(label->str, value);
 }
 
 static void add_attribute(const char *name, const char *value, gpointer data)

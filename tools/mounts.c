@@ -64,23 +64,37 @@ static char *unescape(const char *field)
     return g_string_free(plain, FALSE);
 }
 
-static const char *find_fstype(char *const *fields)
+/* What follows "-": the type, the source, and the options of the file system. */
+static char *const *find_rest(char *const *fields)
 {
     for (guint i = N_FIXED_FIELDS; fields[i] != NULL; i++)
         if (strcmp(fields[i], "-") == 0)
-            return fields[i + 1];
+            return fields + i + 1;
     return NULL;
+}
+
+/* fs/fuse/inode.c fuse_show_options() */
+static uid_t find_owner(char *const *rest)
+{
+    unsigned int uid;
+    const char *option = rest[0] != NULL && rest[1] != NULL && rest[2] != NULL
+                             ? strstr(rest[2], "user_id=")
+                             : NULL;
+
+    return option != NULL && sscanf(option, "user_id=%u", &uid) == 1 ? (uid_t)uid : (uid_t)-1;
 }
 
 /* Return: what the line says of a fifofs mount, or NULL where it speaks of something else. */
 static Mount *parse_line(char *line)
 {
     g_auto(GStrv) fields = g_strsplit(g_strchomp(line), " ", -1);
+    char *const *rest;
     g_autofree char *root = NULL;
     guint dev_major, dev_minor;
     Mount *mount;
 
-    if (g_strv_length(fields) <= N_FIXED_FIELDS || g_strcmp0(find_fstype(fields), FSTYPE) != 0 ||
+    rest = g_strv_length(fields) <= N_FIXED_FIELDS ? NULL : find_rest(fields);
+    if (rest == NULL || g_strcmp0(rest[0], FSTYPE) != 0 ||
         sscanf(fields[FIELD_DEV], "%u:%u", &dev_major, &dev_minor) != 2)
         return NULL;
     root = unescape(fields[FIELD_ROOT]);
@@ -89,6 +103,7 @@ static Mount *parse_line(char *line)
     mount->dev = makedev(dev_major, dev_minor);
     mount->root = g_strdup(skip_slashes(root));
     mount->point = unescape(fields[FIELD_POINT]);
+    mount->owner = find_owner(rest);
     return mount;
 }
 

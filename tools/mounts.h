@@ -18,6 +18,8 @@ typedef struct {
     /* The directory of the file system that is mounted here, as a path inside: "" for all of it. */
     char *root;
     char *point;
+    /* Who has mounted it, and whose its daemon is. */
+    uid_t owner;
 } Mount;
 
 /**

@@ -17,6 +17,7 @@
 
 #include "attributes.h"
 #include "autofd.h"
+#include "fdpath.h"
 #include "message.h"
 #include "options.h"
 #include "place.h"
@@ -34,7 +35,7 @@ typedef struct {
 
 typedef struct {
     /* One per attribute, and the mode, as the user wrote them; NULL where he did not. */
-    char *lifetime, *linger, *grace, *max_age, *open_timeout, *capacity, *mode;
+    char *lifetime, *linger, *grace, *max_age, *open_timeout, *capacity, *hold, *mode;
     char **paths;
 } Options;
 
@@ -46,6 +47,7 @@ static void options_clear(Options *options)
     g_free(options->max_age);
     g_free(options->open_timeout);
     g_free(options->capacity);
+    g_free(options->hold);
     g_free(options->mode);
     g_strfreev(options->paths);
 }
@@ -54,10 +56,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
 static gboolean lives_as_long_as_we(int fd)
 {
-    char handle[64], value[16] = "";
+    char path[FF_FD_PATH_SIZE], value[16] = "";
 
-    g_snprintf(handle, sizeof handle, "/proc/self/fd/%d", fd);
-    return getxattr(handle, "fifofs.lifetime", value, sizeof value - 1) > 0 &&
+    return getxattr(ff_fd_path(fd, path), "fifofs.lifetime", value, sizeof value - 1) > 0 &&
            strcmp(value, LIFETIME_PROCESS) == 0;
 }
 
@@ -187,7 +188,8 @@ static gboolean complete(const Options *options, Recipe *recipe)
            add_attribute(recipe->attributes, "grace", options->grace) &&
            add_attribute(recipe->attributes, "max-age", options->max_age) &&
            add_attribute(recipe->attributes, "open-timeout", options->open_timeout) &&
-           add_attribute(recipe->attributes, "capacity", options->capacity);
+           add_attribute(recipe->attributes, "capacity", options->capacity) &&
+           add_attribute(recipe->attributes, "hold", options->hold);
 }
 
 ExitStatus command_new(int argc, char **argv)
@@ -208,6 +210,8 @@ ExitStatus command_new(int argc, char **argv)
          "How long a process may wait in open()", "DURATION"},
         {"capacity", 'c', 0, G_OPTION_ARG_STRING, &options.capacity, "Bytes that it is to hold: 1M",
          "SIZE"},
+        {"hold", 0, 0, G_OPTION_ARG_STRING, &options.hold, "What the daemon keeps open: write",
+         "END"},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.paths, NULL, NULL},
         {NULL},
     };

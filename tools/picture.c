@@ -32,13 +32,22 @@ static void edge_free(gpointer data)
     g_free(edge);
 }
 
-static PictureNode *add_node(Drawing *drawing, gboolean is_process, char *id, char *first,
-                             char *second)
+Picture *picture_new_empty(void)
+{
+    Picture *picture = g_new0(Picture, 1);
+
+    picture->nodes = g_ptr_array_new_with_free_func(node_free);
+    picture->edges = g_ptr_array_new_with_free_func(edge_free);
+    return picture;
+}
+
+PictureNode *picture_add_node(Picture *picture, gboolean is_process, char *id, char *first,
+                              char *second)
 {
     PictureNode *node = g_new0(PictureNode, 1);
 
     *node = (PictureNode){.id = id, .is_process = is_process, .lines = {first, second}};
-    g_ptr_array_add(drawing->picture->nodes, node);
+    g_ptr_array_add(picture->nodes, node);
     return node;
 }
 
@@ -53,8 +62,8 @@ static PictureNode *process_node(Drawing *drawing, const Holder *holder)
 
     if (node != NULL)
         return node;
-    node = add_node(drawing, TRUE, g_strdup_printf("p%d", holder->pid),
-                    message_safe(holder->command), process_line(holder));
+    node = picture_add_node(drawing->picture, TRUE, g_strdup_printf("p%d", holder->pid),
+                            message_safe(holder->command), process_line(holder));
     g_hash_table_insert(drawing->processes, GINT_TO_POINTER(holder->pid), node);
     return node;
 }
@@ -86,20 +95,21 @@ static Look look_of(const Fifo *fifo)
 static PictureNode *fifo_node(Drawing *drawing, const Fifo *fifo)
 {
     g_autofree char *path = mount_outside(fifo->mount, fifo->path);
-    PictureNode *node = add_node(drawing, FALSE, g_strdup_printf("f%u", drawing->n_fifos++),
-                                 message_safe(path == NULL ? fifo->path : path), fill_line(fifo));
+    PictureNode *node = picture_add_node(
+        drawing->picture, FALSE, g_strdup_printf("f%u", drawing->n_fifos++),
+        message_safe(path == NULL ? fifo->path : path), fill_line(fifo));
 
     node->look = look_of(fifo);
     return node;
 }
 
-static void add_edge(Drawing *drawing, const PictureNode *from, const PictureNode *to, char *label,
-                     Look look)
+void picture_add_edge(Picture *picture, const PictureNode *from, const PictureNode *to, char *label,
+                      Look look)
 {
     PictureEdge *edge = g_new0(PictureEdge, 1);
 
     *edge = (PictureEdge){from->id, to->id, label, look};
-    g_ptr_array_add(drawing->picture->edges, edge);
+    g_ptr_array_add(picture->edges, edge);
 }
 
 static void draw_holder(Drawing *drawing, const PictureNode *fifo, const Holder *holder)
@@ -112,11 +122,13 @@ static void draw_holder(Drawing *drawing, const PictureNode *fifo, const Holder 
         drawing->n_stuck++;
     }
     if ((holder->ends & FIFO_END_WRITE) != 0)
-        add_edge(drawing, process, fifo, g_strdup(label), holder->stuck ? LOOK_STUCK : LOOK_PLAIN);
+        picture_add_edge(drawing->picture, process, fifo, g_strdup(label),
+                         holder->stuck ? LOOK_STUCK : LOOK_PLAIN);
     if ((holder->ends & FIFO_END_READ) != 0)
-        add_edge(drawing, fifo, process, g_strdup(label), holder->stuck ? LOOK_STUCK : LOOK_PLAIN);
+        picture_add_edge(drawing->picture, fifo, process, g_strdup(label),
+                         holder->stuck ? LOOK_STUCK : LOOK_PLAIN);
     if (holder->ends == FIFO_END_PATH)
-        add_edge(drawing, process, fifo, g_strdup("O_PATH"), LOOK_FAINT);
+        picture_add_edge(drawing->picture, process, fifo, g_strdup("O_PATH"), LOOK_FAINT);
     g_free(label);
 }
 
@@ -162,11 +174,9 @@ Picture *picture_new(const Selection *selection, const ScanResult *scan, gboolea
                      gint64 now)
 {
     g_autoptr(GHashTable) processes = g_hash_table_new(NULL, NULL);
-    Picture *picture = g_new0(Picture, 1);
+    Picture *picture = picture_new_empty();
     Drawing drawing = {.picture = picture, .scan = scan, .now = now, .processes = processes};
 
-    picture->nodes = g_ptr_array_new_with_free_func(node_free);
-    picture->edges = g_ptr_array_new_with_free_func(edge_free);
     for (guint i = 0; i < selection->fifos->len; i++) {
         const Fifo *fifo = g_ptr_array_index(selection->fifos, i);
 

@@ -42,6 +42,17 @@ typedef struct {
     char *title;
 } Picture;
 
+/* Return: a picture of nothing, without a title. */
+Picture *picture_new_empty(void);
+
+/* Add a node; the picture takes the strings. Return: the node, which is the picture's. */
+PictureNode *picture_add_node(Picture *picture, gboolean is_process, char *id, char *first,
+                              char *second);
+
+/* Add an edge; the picture takes @label. */
+void picture_add_edge(Picture *picture, const PictureNode *from, const PictureNode *to, char *label,
+                      Look look);
+
 /**
  * picture_new() - from FIFOs with their holders and buffers
  * @with_unused: also those that nobody is on

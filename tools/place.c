@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "autofd.h"
+#include "attributes.h"
 #include "message.h"
 
 #define EMPTY_PLACE ((Place){.directory = -1})
@@ -98,6 +99,9 @@ void place_complain(const char *what, const char *path, int result)
         message_error("not on a fifofs mount", path, "see the mounts with 'fifoctl ls -o MOUNT'");
     else if (result == -EMEDIUMTYPE)
         message_error("not a FIFO", path, "see the names with 'fifoctl ls'");
+    else if (result == ATTRIBUTES_UNTRACED)
+        message_error("its mount has no open-timeout and no capacity", path,
+                      "have it mounted with -o trace, see fifofs(8)");
     else
         message_errno(what, path, -result);
 }

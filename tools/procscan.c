@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -11,6 +12,9 @@
 #include "pipebuf.h"
 #include "procfs.h"
 #include "waiter.h"
+
+/* How the text of a link to a relay's end ends. */
+#define RELAY_NAME "/.fifofs/relay"
 
 G_STATIC_ASSERT(sizeof(dev_t) == sizeof(gint64));
 
@@ -34,6 +38,9 @@ typedef struct {
     int fd;
     /* The kernel refused a look behind one of its descriptors. */
     gboolean refused;
+    /* Has it the name of a daemon, and which user? Not known of those that have nothing to do with FIFOs. */
+    gboolean name_known, named_as_daemon;
+    uid_t uid;
 } Process;
 
 /* --- holders --- */
@@ -90,10 +97,50 @@ static gboolean is_refused_by_process(int listfd, const char *name)
     return readlinkat(listfd, name, text, sizeof text) < 0 && errno != ENOENT;
 }
 
+/*
+ * The daemon has the FIFO open for who has created it exclusively, under a name that leads nowhere
+ * for anybody else (fs/fifoend.h). It is him who is to be shown.
+ */
+static gboolean is_end_of_relay(int listfd, const char *name)
+{
+    char text[PATH_MAX];
+    ssize_t length = readlinkat(listfd, name, text, sizeof text - 1);
+
+    text[MAX(length, 0)] = '\0';
+    return g_str_has_suffix(text, RELAY_NAME) || g_str_has_suffix(text, RELAY_NAME " (deleted)");
+}
+
+static void read_buffer(const Process *process, Fifo *fifo, int number)
+{
+    if (process->scan->want_buffers && fifo->capacity_bytes == FIFO_UNKNOWN)
+        pipebuf_read(fifo, process->pid, number);
+}
+
+static gboolean has_name_of_daemon(int processfd)
+{
+    FfProcfsStat stat;
+
+    return ff_procfs_stat(processfd, &stat) == 0 && strcmp(stat.command, "fifofs") == 0;
+}
+
+/*
+ * Who serves a mount may hold FIFOs of it, which is shown as such and not as somebody's use. A name is
+ * what there is to tell him by, and that he is who has mounted it: others may call themselves so.
+ */
+static gboolean is_daemon_of(Process *process, const Fifo *fifo)
+{
+    if (!process->name_known)
+        process->named_as_daemon = has_name_of_daemon(process->fd) &&
+                                   ff_procfs_uid(process->fd, &process->uid) == 0;
+    process->name_known = TRUE;
+    return process->named_as_daemon && process->uid == fifo->mount->owner;
+}
+
 static gboolean visit_descriptor(int listfd, int number, gpointer data)
 {
     Process *process = data;
     FfFileInfo info;
+    Holder *holder;
     Fifo *fifo;
     guint ends;
     char name[16];
@@ -110,10 +157,13 @@ static gboolean visit_descriptor(int listfd, int number, gpointer data)
     ends = fifo == NULL ? 0 : ends_from_link(listfd, name);
     if (ends == 0)
         return TRUE;
-    holder_for(fifo, process)->ends |= ends;
-    if (process->scan->want_buffers && ends != FIFO_END_PATH &&
-        fifo->capacity_bytes == FIFO_UNKNOWN)
-        pipebuf_read(fifo, process->pid, number);
+    if (ends != FIFO_END_PATH)
+        read_buffer(process, fifo, number);
+    if (is_end_of_relay(listfd, name) || is_daemon_of(process, fifo))
+        return TRUE;
+    holder = holder_for(fifo, process);
+    holder->ends |= ends;
+    holder->relayed |= S_ISREG(info.mode);
     return TRUE;
 }
 
@@ -138,16 +188,14 @@ static void fill_since(Holder *holder, int threadfd)
 
 static gboolean visit_thread(int listfd, int tid, gpointer data)
 {
-    const Process *process = data;
+    Process *process = data;
     ScanResult *result = process->scan->result;
     const FfWaiterLimits limits = {.daemons = process->scan->daemons, .trust_own = TRUE};
     FfWaiter waiter;
     Holder *holder;
     Fifo *fifo;
-    char name[16];
+    g_auto(FfAutoFd) threadfd = ff_procfs_open(listfd, tid);
 
-    g_snprintf(name, sizeof name, "%d", tid);
-    g_auto(FfAutoFd) threadfd = openat(listfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     switch (ff_waiter_look(threadfd, tid, &limits, &waiter, NULL)) {
     case FF_WAITER_NONE:
         return TRUE;
@@ -158,7 +206,7 @@ static gboolean visit_thread(int listfd, int tid, gpointer data)
         break;
     }
     fifo = g_hash_table_lookup(process->scan->by_id, &waiter.file);
-    if (fifo == NULL)
+    if (fifo == NULL || is_daemon_of(process, fifo))
         return TRUE;
     holder = fifo_add_holder(fifo, process->pid);
     describe(holder, process);
@@ -181,11 +229,8 @@ static gboolean has_files(int processfd)
 static gboolean visit_process(int listfd, int pid, gpointer data)
 {
     Scan *scan = data;
-    char name[16];
     int result;
-
-    g_snprintf(name, sizeof name, "%d", pid);
-    g_auto(FfAutoFd) fd = openat(listfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    g_auto(FfAutoFd) fd = ff_procfs_open(listfd, pid);
     Process process = {.scan = scan, .pid = pid, .fd = fd};
 
     scan->saw_first_process |= pid == 1;

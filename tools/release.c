@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "autofd.h"
+#include "fdpath.h"
 #include "message.h"
 #include "options.h"
 #include "single.h"
@@ -32,7 +33,6 @@ static int open_and_close(const GPtrArray *mounts, const char *path, guint64 id,
 {
     g_auto(Place) place;
     g_auto(FfAutoFd) found = -1, opened = -1;
-    char handle[64];
     FfFileInfo info;
     int result = place_find(mounts, path, &place);
 
@@ -44,9 +44,8 @@ static int open_and_close(const GPtrArray *mounts, const char *path, guint64 id,
     if (info.id.ino != id)
         return -ESTALE;
     /* What was looked at, whatever has its name now. */
-    g_snprintf(handle, sizeof handle, "/proc/self/fd/%d", found);
-    opened = open(handle, flags | O_NONBLOCK | O_CLOEXEC);
-    return opened < 0 && errno != ENXIO ? -errno : 0;
+    opened = ff_fd_reopen(found, flags | O_NONBLOCK);
+    return opened < 0 && opened != -ENXIO ? opened : 0;
 }
 
 static void tell(const char *path, const Fifo *fifo, guint end)

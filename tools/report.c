@@ -51,7 +51,7 @@ char *report_holder_state(const Holder *holder, gint64 now)
     g_autofree char *age = NULL;
 
     if (!holder->stuck)
-        return g_strdup("open");
+        return g_strdup(holder->relayed ? "open by relay" : "open");
     if (holder->since == FIFO_UNKNOWN)
         return g_strdup("stuck");
     age = value_age_text(MAX(now - holder->since, 0));
@@ -234,6 +234,7 @@ static JsonObject *holder_to_json(const Holder *holder)
     json_object_set_member(object, "since",
                            holder->since == FIFO_UNKNOWN ? json_node_new(JSON_NODE_NULL)
                                                          : value_json_seconds(holder->since));
+    json_object_set_boolean_member(object, "relayed", holder->relayed);
     if (holder->stuck)
         json_object_set_boolean_member(object, "since_is_bound", holder->since_is_bound);
     return object;

@@ -10,6 +10,7 @@
 #include "autofd.h"
 #include "fileid.h"
 #include "message.h"
+#include "lines.h"
 #include "pipes.h"
 
 static void target_free(Target *target)
@@ -167,23 +168,6 @@ static void take_fifo(Fifo *fifo, gpointer data)
         fifo_free(fifo);
 }
 
-/*
- * Only a mount of the whole file system shows the control directory, and another mount may lie on
- * top of it: try all.
- */
-static int read_file_system(Selection *selection, dev_t dev)
-{
-    int result = -EXDEV;
-
-    for (guint i = 0; i < selection->mounts->len && (result == -EXDEV || result == -ESTALE); i++) {
-        const Mount *mount = g_ptr_array_index(selection->mounts, i);
-
-        if (mount->dev == dev && *mount->root == '\0')
-            result = pipes_read(mount, take_fifo, selection);
-    }
-    return result;
-}
-
 static void mark_unread(const Selection *selection, dev_t dev)
 {
     for (guint i = 0; i < selection->targets->len; i++) {
@@ -191,20 +175,6 @@ static void mark_unread(const Selection *selection, dev_t dev)
 
         target->unread |= target->mount->dev == dev;
     }
-}
-
-static void complain_of_mount(Selection *selection, const Mount *mount, int error_number)
-{
-    selection->failed = TRUE;
-    mark_unread(selection, mount->dev);
-    if (error_number == EXDEV)
-        message_error("cannot list", mount->point,
-                      "only one directory of this fifofs is mounted here; list it where all is");
-    else if (error_number == ESTALE)
-        message_error("cannot list", mount->point,
-                      "another mount lies on top of it; unmount that first");
-    else
-        message_errno("cannot list", mount->point, error_number);
 }
 
 static gboolean is_first_of_file_system(const GPtrArray *targets, guint index)
@@ -233,9 +203,12 @@ void selection_load(Selection *selection)
 
         if (!is_first_of_file_system(selection->targets, i))
             continue;
-        result = read_file_system(selection, target->mount->dev);
-        if (result < 0)
-            complain_of_mount(selection, target->mount, -result);
+        result = pipes_read(selection->mounts, target->mount->dev, take_fifo, selection);
+        if (result == 0)
+            continue;
+        selection->failed = TRUE;
+        mark_unread(selection, target->mount->dev);
+        lines_complain("cannot list", target->mount, result);
     }
     g_ptr_array_sort(selection->fifos, compare_fifos);
 }

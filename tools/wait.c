@@ -4,6 +4,8 @@
  *
  * The daemon's events say when to look again. It is not told of everything: who waits in open(), or
  * how much was written, can only be seen by looking, so that is done a few times a second besides.
+ * And it tells of names before the kernel has them: one that was removed can be found until its
+ * unlink() goes on. So after each event it is looked more than once.
  */
 #include "command.h"
 
@@ -20,6 +22,8 @@
 #include "single.h"
 
 #define LOOK_INTERVAL (250 * FF_MILLISECOND)
+/* The kernel, or rather whoever called it, is done so long after an event. */
+#define SETTLING (5 * FF_SECOND)
 
 /* What may come without an event of the daemon. */
 typedef struct {
@@ -36,6 +40,8 @@ typedef struct {
     const Condition *condition;
     /* Monotonic; FF_DURATION_INFINITY for never. */
     gint64 deadline;
+    /* When the last event came; monotonic. */
+    gint64 event_at;
     Follower *follower;
     /* Says when something is mounted or unmounted; negative where that cannot be known. */
     int changes;
@@ -121,17 +127,24 @@ static int look(Waiting *waiting)
     return condition->holds(fifo) ? 1 : 0;
 }
 
+static gboolean needs_looking(const Waiting *waiting)
+{
+    return waiting->condition->needs_looking ||
+           g_get_monotonic_time() < waiting->event_at + SETTLING;
+}
+
 static gint64 remaining(const Waiting *waiting)
 {
     gint64 left = waiting->deadline == FF_DURATION_INFINITY
                       ? FF_DURATION_INFINITY
                       : MAX(waiting->deadline - g_get_monotonic_time(), 0);
 
-    return waiting->condition->needs_looking ? MIN(left, LOOK_INTERVAL) : left;
+    return needs_looking(waiting) ? MIN(left, LOOK_INTERVAL) : left;
 }
 
-static void ignore_event(const Event *event, gpointer data)
+static void note_event(const Event *event, gpointer data)
 {
+    ((Waiting *)data)->event_at = g_get_monotonic_time();
 }
 
 /* Until there is a reason to look again. Return: 0 or -errno. */
@@ -149,7 +162,7 @@ static int sleep_a_while(Waiting *waiting)
 
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
-    return polled[0].revents == 0 ? 0 : follower_take(waiting->follower, ignore_event, NULL);
+    return polled[0].revents == 0 ? 0 : follower_take(waiting->follower, note_event, waiting);
 }
 
 static ExitStatus wait_until(Waiting *waiting)
@@ -201,7 +214,8 @@ static gboolean set_deadline(Waiting *waiting, const char *timeout)
 
 static ExitStatus wait_for(const char *path, const char *what, const char *timeout)
 {
-    Waiting waiting = {.path = path, .condition = find_condition(what)};
+    Waiting waiting = {
+        .path = path, .condition = find_condition(what), .event_at = g_get_monotonic_time()};
     ExitStatus status;
 
     if (waiting.condition == NULL || !set_deadline(&waiting, timeout))

@@ -56,14 +56,26 @@ static gboolean is_on(const Wanted *wanted, const Event *event)
            (event->old_path != NULL && path_below(event->old_path, wanted->inside) != NULL);
 }
 
-/* How much was missed concerns everybody. */
+static gboolean is_missed(const Event *event)
+{
+    return strcmp(event->name, "missed") == 0;
+}
+
+static gboolean is_takeover(const Event *event)
+{
+    return strcmp(event->name, "takeover") == 0;
+}
+
+/* How much was missed concerns everybody, and who tells it. */
 static gboolean is_wanted(const Watching *watching, const Event *event)
 {
-    if (strcmp(event->name, "missed") == 0)
+    if (is_missed(event))
         return TRUE;
     if (watching->events != NULL &&
         !g_strv_contains((const char *const *)watching->events, event->name))
         return FALSE;
+    if (is_takeover(event))
+        return TRUE;
     for (guint i = 0; i < watching->wanted->len; i++)
         if (is_on(g_ptr_array_index(watching->wanted, i), event))
             return TRUE;
@@ -87,6 +99,22 @@ static char *shown_path(const Event *event, const char *path)
     g_autofree char *outside = mount_outside(event->mount, path);
 
     return message_safe(outside == NULL ? path : outside);
+}
+
+/* Earlier daemons gave no reason, and had one. */
+static void print_missed(const Event *event)
+{
+    gboolean is_lost = g_strcmp0(event->reason, "takeover") == 0;
+
+    printf("--:--:--.---  missed    %" G_GUINT64_FORMAT " events: %s\n", event->count,
+           is_lost ? "the daemon's worker was replaced before they were read" : "too many at once");
+}
+
+static void print_takeover(const Event *event)
+{
+    g_autofree char *time = time_text(event->time);
+
+    printf("%s  takeover  another worker goes on\n", time);
 }
 
 static void print_event(const Event *event)
@@ -116,9 +144,10 @@ static void take_event(const Event *event, gpointer data)
         return;
     if (watching->json)
         puts(event->line);
-    else if (strcmp(event->name, "missed") == 0)
-        printf("--:--:--.---  missed    %" G_GUINT64_FORMAT " events: too many at once\n",
-               event->count);
+    else if (is_missed(event))
+        print_missed(event);
+    else if (is_takeover(event))
+        print_takeover(event);
     else
         print_event(event);
 }

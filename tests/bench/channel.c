@@ -37,6 +37,17 @@ int channel_open(Channel *channel)
     return fcntl(channel->reader, F_SETFL, 0) < 0 ? -errno : 0;
 }
 
+int channel_create(Channel *channel, const Site *site, const char *name)
+{
+    channel->writer = openat(site->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (channel->writer < 0)
+        return -errno;
+    channel->directory = site->directory;
+    channel->name = name;
+    channel->reader = open_end(channel, O_RDONLY);
+    return MIN(channel->reader, 0);
+}
+
 static void close_end(int *fd)
 {
     if (*fd >= 0)

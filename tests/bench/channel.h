@@ -20,6 +20,9 @@ int channel_make(Channel *channel, const Site *site, const char *name);
 /* Open both ends, blocking. Return: 0 or -errno. */
 int channel_open(Channel *channel);
 
+/* Make it by the exclusive creation of its writer, and open it. Return: as channel_make(). */
+int channel_create(Channel *channel, const Site *site, const char *name);
+
 void channel_close_reader(Channel *channel);
 void channel_close_writer(Channel *channel);
 

@@ -10,6 +10,7 @@
 #include "cycles.h"
 #include "noted.h"
 #include "pingpong.h"
+#include "takeover.h"
 #include "transfer.h"
 
 #define KIB 1024
@@ -35,6 +36,11 @@ static const Unit mib_per_sec = {"MiB/s", TRUE};
     &(const Transfer)                                                                              \
     {                                                                                              \
         .block = block_size, .n_writers = 1, .lasting = TRUE                                       \
+    }
+#define COPY_RELAYED(block_size)                                                                   \
+    &(const Transfer)                                                                              \
+    {                                                                                              \
+        .block = block_size, .n_writers = 1, .relayed = TRUE                                       \
     }
 #define SPLICE(block_size)                                                                         \
     &(const Transfer)                                                                              \
@@ -84,6 +90,12 @@ const Measurement measurements[] = {
      COPY(64 * KIB)},
     {"copy-1048576", "write and read, 1 MiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
      COPY(MIB)},
+    {"relay-4096", "created with O_EXCL, 4 KiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
+     COPY_RELAYED(4096)},
+    {"relay-131072", "created with O_EXCL, 128 KiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
+     COPY_RELAYED(131072)},
+    {"relay-1048576", "created with O_EXCL, 1 MiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
+     COPY_RELAYED(1048576)},
     {"large-65536", "with capacity=1M, 64 KiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
      COPY_LARGE(64 * KIB)},
     {"large-1048576", "with capacity=1M, 1 MiB", &mib_per_sec, SCOPE_PLACEMENT, transfer_sample,
@@ -119,6 +131,7 @@ const Measurement measurements[] = {
     {"probe", "use noticed and over, per FIFO", &nsec, SCOPE_COUNT, control_probe_sample, NULL},
 
     {"start", "start of another daemon", &msec, SCOPE_SITE, command_start_sample, NULL},
+    {"takeover", "another worker after a kill", &msec, SCOPE_SITE, takeover_sample, NULL},
     {"list", "reading .fifofs/pipes", &msec, SCOPE_SITE, control_list_sample, NULL},
     {"ls", "fifoctl ls", &msec, SCOPE_SITE, command_fifoctl_sample, FIFOCTL("ls")},
     {"ls-json", "fifoctl ls --json", &msec, SCOPE_SITE, command_fifoctl_sample,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What is measured: one table, whose rows name a kind of measurement (calls.h, cycles.h, transfer.h, pingpong.h,
- * capacity.h, control.h, command.h, noted.h) and what of that kind.
+ * capacity.h, control.h, command.h, takeover.h, noted.h) and what of that kind.
  */
 #pragma once
 

@@ -83,7 +83,7 @@ static void add_circumstances(JsonBuilder *builder, const Settings *settings)
 
     uname(&machine);
     add_text(builder, "fifofs", FIFOFS_VERSION);
-    add_text(builder, "options", settings->mount_options != NULL ? settings->mount_options : "");
+    add_text(builder, "options", settings->mount_options);
     add_text(builder, "date", date);
     add_text(builder, "kernel", machine.release);
     add_text(builder, "machine", machine.machine);

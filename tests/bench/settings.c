@@ -146,7 +146,10 @@ Settings *settings_parse(int argc, char **argv, GError **error)
     settings->list = line.list;
     settings->pin = line.pin;
     settings->json = g_steal_pointer(&line.json);
-    settings->mount_options = g_steal_pointer(&line.mount_options);
+    /* A mount that can give FIFOs their capacity, which one of the modes is about. */
+    settings->mount_options = line.mount_options == NULL
+                                  ? g_strdup("trace")
+                                  : g_strconcat("trace,", line.mount_options, NULL);
     settings->only = g_steal_pointer(&line.only);
     if (!take_effort(settings, &line, error))
         return NULL;

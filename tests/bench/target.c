@@ -109,10 +109,8 @@ static gboolean mount_fifofs(Target *target, const Settings *settings, GError **
 
     g_ptr_array_add(argv, settings->daemon);
     g_ptr_array_add(argv, (char *)"-f");
-    if (settings->mount_options != NULL) {
-        g_ptr_array_add(argv, (char *)"-o");
-        g_ptr_array_add(argv, settings->mount_options);
-    }
+    g_ptr_array_add(argv, (char *)"-o");
+    g_ptr_array_add(argv, settings->mount_options);
     g_ptr_array_add(argv, target->mountpoint);
     g_ptr_array_add(argv, NULL);
     return target_mount(target, (char **)argv->pdata, error);

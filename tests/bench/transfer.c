@@ -79,11 +79,14 @@ static int open_source(const Pump *pump)
     return fd;
 }
 
-static int open_channel(Channel *channel, const Site *site, gboolean large)
+static int open_channel(Channel *channel, const Site *site, const Transfer *transfer)
 {
-    int r = channel_make(channel, site, "transfer");
+    int r;
 
-    if (r == 0 && large)
+    if (transfer->relayed && target_is_fifofs(site->target))
+        return channel_create(channel, site, "transfer");
+    r = channel_make(channel, site, "transfer");
+    if (r == 0 && transfer->large)
         r = capacity_ask(site, channel->name);
     return r == 0 ? channel_open(channel) : r;
 }
@@ -107,7 +110,7 @@ static int pump_open(Pump *pump, const Site *site, const Transfer *transfer)
         if (pump->source < 0 || pump->drain < 0)
             return -errno;
     }
-    return open_channel(&pump->channel, site, transfer->large);
+    return open_channel(&pump->channel, site, transfer);
 }
 
 static void write_on(gpointer data)

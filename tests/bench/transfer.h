@@ -13,6 +13,8 @@ typedef struct {
     gboolean large;
     /* A second and a half after it was opened: the daemon looks at what is new, and no longer at what lasts. */
     gboolean lasting;
+    /* On fifofs the writers have a handle of exclusive creation, which the daemon relays. */
+    gboolean relayed;
 } Transfer;
 
 int transfer_sample(const Site *site, gconstpointer what, double *value);

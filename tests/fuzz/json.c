@@ -121,7 +121,7 @@ static void live_and_go(const World *world, FfNode *node, const char *path)
 static FfNode *make(const World *world, FfNode *directory, const char *name, mode_t mode,
                     const char *command)
 {
-    g_autoptr(FfProcess) creator = ff_process_new(7, command, 7, NULL);
+    g_autoptr(FfProcess) creator = ff_process_new(7, 0, command, 7, NULL);
     FfNewNode wanted = {.mode = mode, .creator = creator};
     FfNode *node;
 

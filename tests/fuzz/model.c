@@ -66,6 +66,18 @@ guint model_n_children(const Model *model, guint64 parent)
     return n;
 }
 
+guint model_n_names(const Model *model, gboolean is_fifo, const uid_t *uid)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < model->nodes->len; i++) {
+        const ModelNode *node = model->nodes->pdata[i];
+
+        n += node->parent != 0 && node->is_fifo == is_fifo && (uid == NULL || node->uid == *uid);
+    }
+    return n;
+}
+
 /* --- what must be answered --- */
 
 static gboolean is_too_long(const char *name)

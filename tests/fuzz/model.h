@@ -35,6 +35,9 @@ ModelNode *model_child(const Model *model, guint64 parent, const char *name);
 gboolean model_is_linked(const ModelNode *node);
 guint model_n_children(const Model *model, guint64 parent);
 
+/* Names of FIFOs, or of directories but the root, of one user or (NULL) of all. */
+guint model_n_names(const Model *model, gboolean is_fifo, const uid_t *uid);
+
 /* What each call must answer. */
 int model_create_result(const Model *model, const ModelNode *directory, const char *name);
 int model_remove_result(const Model *model, const ModelNode *directory, const char *name,

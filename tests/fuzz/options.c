@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arguments = ff_arguments_parse((int)g_strv_length(argv), argv, &error);
     if (arguments != NULL && !ff_arguments_want_version(arguments) &&
         !ff_arguments_want_help(arguments))
-        options = ff_arguments_to_options(arguments, &error);
+        options = ff_arguments_to_options(arguments, NULL, &error);
     if (options != NULL)
         check_options(options);
     if (arguments == NULL || error != NULL)

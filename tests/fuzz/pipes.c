@@ -59,11 +59,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static GPtrArray *columns;
     g_autoptr(JsonParser) parser = json_parser_new();
     g_autoptr(GString) text = g_string_new_len((const char *)data, (gssize)size);
+    Reading reading = {&mount, parser, take_fifo, NULL};
     int result;
 
     if (columns == NULL)
         columns = columns_all();
-    result = take_lines(&mount, text, parser, take_fifo, columns);
+    reading.data = columns;
+    result = lines_take(text, take_line, &reading);
     g_assert(result == 0 || result == -EBADMSG);
     /* What is left is the beginning of a line. */
     g_assert(result < 0 || memchr(text->str, '\n', text->len) == NULL);

@@ -40,6 +40,7 @@ static void check_values(const FfPolicy *policy)
     g_assert(ff_policy_linger(policy) >= 0);
     g_assert(policy->grace >= 0 && policy->max_age >= 0 && policy->open_timeout >= 0);
     g_assert(policy->capacity >= 0);
+    g_assert(policy->hold >= FF_HOLD_NONE && policy->hold <= FF_HOLD_BOTH);
 }
 
 static void check_decision(const FfNode *node)

@@ -72,8 +72,11 @@ static void check_caller(int directory)
     int r = ff_procfs_caller(directory, &caller);
 
     g_assert(r == 0 || r == -EBADMSG);
-    for (guint i = 0; i < caller.n_groups; i++)
-        g_assert(ff_access_allows(&caller, 0040, caller.uid + 1, caller.groups[i], 4));
+    for (guint i = 0; i < caller.n_groups; i++) {
+        const FfPermissions permissions = {0040, caller.uid + 1, caller.groups[i], NULL};
+
+        g_assert(ff_access_allows(&caller, &permissions, 4));
+    }
     ff_caller_clear(&caller);
 }
 

@@ -47,9 +47,11 @@ static const char *take_name(World *world)
     return names[i];
 }
 
+static const uid_t all_uids[] = {0, 1001, 1002};
+
 static uid_t take_uid(World *world)
 {
-    return (uid_t[]){0, 1001, 1002}[fuzz_below(&world->input, 3)];
+    return all_uids[fuzz_below(&world->input, G_N_ELEMENTS(all_uids))];
 }
 
 static gboolean fits(const ModelNode *node, gboolean is_fifo, gboolean is_known)
@@ -82,6 +84,63 @@ static FfNode *real(const World *world, const ModelNode *node)
     return ff_registry_find(world->registry, node->id);
 }
 
+/* --- limits --- */
+
+/* Is there no room for one more of this user? */
+static gboolean is_full(const World *world, gboolean is_fifo, uid_t uid)
+{
+    const FfQuotaLimits *limits = &ff_registry_options(world->registry)->limits;
+    guint limit = limits->user[is_fifo ? FF_QUOTA_PIPES : FF_QUOTA_DIRECTORIES];
+
+    return uid != 0 && limit != 0 && model_n_names(world->model, is_fifo, &uid) >= limit;
+}
+
+static int room_result(const World *world, gboolean is_fifo, uid_t uid)
+{
+    const FfQuotaLimits *limits = &ff_registry_options(world->registry)->limits;
+    guint limit = limits->mount[is_fifo ? FF_QUOTA_PIPES : FF_QUOTA_DIRECTORIES];
+
+    if (is_full(world, is_fifo, uid))
+        return -EDQUOT;
+    return limit != 0 && model_n_names(world->model, is_fifo, NULL) >= limit ? -ENOSPC : 0;
+}
+
+static void set_limits(World *world)
+{
+    FfRegistryOptions options = *ff_registry_options(world->registry);
+
+    for (guint kind = 0; kind < FF_QUOTA_KINDS; kind++) {
+        options.limits.mount[kind] = fuzz_below(&world->input, 10);
+        options.limits.user[kind] = fuzz_below(&world->input, 6);
+    }
+    ff_registry_set_options(world->registry, &options);
+}
+
+static void check_kind(const World *world, gboolean is_fifo)
+{
+    const FfQuota *quota = ff_registry_quota(world->registry);
+    FfQuotaKind kind = is_fifo ? FF_QUOTA_PIPES : FF_QUOTA_DIRECTORIES;
+
+    g_assert(ff_quota_used(quota, kind) == model_n_names(world->model, is_fifo, NULL));
+    for (guint i = 0; i < G_N_ELEMENTS(all_uids); i++)
+        g_assert(ff_quota_used_by(quota, kind, all_uids[i]) ==
+                 model_n_names(world->model, is_fifo, &all_uids[i]));
+}
+
+/* Whoever has nothing left is forgotten. */
+static void check_quota(const World *world)
+{
+    g_autoptr(GArray) uids = ff_quota_users(ff_registry_quota(world->registry));
+    guint n = 0;
+
+    check_kind(world, TRUE);
+    check_kind(world, FALSE);
+    for (guint i = 0; i < G_N_ELEMENTS(all_uids); i++)
+        n += model_n_names(world->model, TRUE, &all_uids[i]) > 0 ||
+             model_n_names(world->model, FALSE, &all_uids[i]) > 0;
+    g_assert(uids->len == n);
+}
+
 /* --- names --- */
 
 static void create(World *world, mode_t type)
@@ -96,6 +155,8 @@ static void create(World *world, mode_t type)
     if (world->model->nodes->len >= MOST_NODES)
         return;
     wanted.creator = creator < 2 ? world->processes[creator] : NULL;
+    if (expected == 0)
+        expected = room_result(world, S_ISFIFO(type), wanted.uid);
     g_assert(ff_registry_create(world->registry, real(world, directory), name, &wanted, &node) ==
              expected);
     if (expected < 0)
@@ -331,9 +392,17 @@ static void set_attributes(World *world)
     ModelNode *node = take_node(world, fuzz_below(&world->input, 2) == 0, FALSE);
     FfAttributes wanted = {.set_mode = TRUE, .set_uid = TRUE, .uid = take_uid(world)};
 
+    gboolean moves;
+    int r;
+
     wanted.mode = (mode_t)(fuzz_byte(&world->input) << 4);
-    if (node != NULL &&
-        ff_registry_set_attributes(world->registry, real(world, node), &wanted) == 0)
+    if (node == NULL)
+        return;
+    moves = node->parent != 0 && node->uid != wanted.uid;
+    r = ff_registry_set_attributes(world->registry, real(world, node), &wanted);
+    if (r != -EPERM)
+        g_assert(r == (moves && is_full(world, node->is_fifo, wanted.uid) ? -EDQUOT : 0));
+    if (r == 0)
         node->uid = wanted.uid;
 }
 
@@ -365,7 +434,8 @@ static void (*const calls[32])(World *) = {
     ['r' & 31] = rename_name,    ['s' & 31] = list,
     ['t' & 31] = pass_time,      ['u' & 31] = unlink_fifo,
     ['v' & 31] = watch,          ['w' & 31] = act_on_all,
-    ['x' & 31] = reap,           ['z' & 31] = notes_lost,
+    ['x' & 31] = reap,           ['y' & 31] = set_limits,
+    ['z' & 31] = notes_lost,
 };
 
 /* The sum of all that /metrics tells of FIFOs by state, and by user. */
@@ -397,6 +467,7 @@ static void run(World *world)
             continue;
         call(world);
         model_check(world->model, world->registry);
+        check_quota(world);
     }
     check_metrics(world);
 }
@@ -408,8 +479,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .policy = ff_policy_default,
         .root_mode = 0777,
     };
-    g_autoptr(FfProcess) leader = ff_process_new(7, "leader", 7, NULL);
-    g_autoptr(FfProcess) member = ff_process_new(8, "member", 7, leader);
+    g_autoptr(FfProcess) leader = ff_process_new(7, 0, "leader", 7, NULL);
+    g_autoptr(FfProcess) member = ff_process_new(8, 0, "member", 7, leader);
     g_autoptr(FfRegistry) registry = ff_registry_new(&options, &fuzz_clock);
     g_autoptr(FfMetrics) metrics = ff_metrics_new(registry);
     g_autoptr(Model) model = model_new();

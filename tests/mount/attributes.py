@@ -49,6 +49,9 @@ def changed(watched, function, *arguments):
     return answer, found
 
 
+CREATING = os.O_RDWR | os.O_CREAT
+
+
 class Times(fifofs_test.TestCase):
 
     @on_both()
@@ -87,6 +90,8 @@ class Times(fifofs_test.TestCase):
                 ('chmod of a directory', os.chmod, sub, 0o700),
                 ('utime', os.utime, fifo),
                 ('utime of a directory', os.utime, sub),
+                ('open that creates', lambda: os.close(os.open(directory + '/opened', CREATING))),
+                ('open that exists', lambda: os.close(os.open(directory + '/opened', CREATING))),
                 ('mkfifo that exists', os.mkfifo, fifo),
                 ('mkdir that exists', os.mkdir, sub),
                 ('unlink of what is missing', os.unlink, sub + '/missing'),

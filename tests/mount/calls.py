@@ -24,14 +24,19 @@ libc.readdir.restype = ctypes.c_void_p
 libc.telldir.restype = ctypes.c_long
 
 
-def renameat2(source, target, flags=0):
-    libc_call('renameat2', AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), flags)
+def renameat2(source, target, flags=0, source_directory=AT_FDCWD, target_directory=AT_FDCWD):
+    libc_call('renameat2', source_directory, os.fsencode(source),
+              target_directory, os.fsencode(target), flags)
 
 
-def utimensat(path, atime, mtime, flags=0):
+def utimensat(path, atime, mtime, flags=0, directory=AT_FDCWD):
     """Each time is (seconds, nanoseconds)."""
     times = (ctypes.c_long * 4)(*atime, *mtime)
-    libc_call('utimensat', AT_FDCWD, os.fsencode(path), times, flags)
+    libc_call('utimensat', directory, os.fsencode(path), times, flags)
+
+
+def futimens(descriptor, atime, mtime):
+    libc_call('futimens', descriptor, (ctypes.c_long * 4)(*atime, *mtime))
 
 
 def getdents(descriptor, size):

@@ -19,7 +19,7 @@ def size(fd):
 
 class Capacity(fifofs_test.TestCase):
     def mounted(self, options):
-        self.mount = self.enterContext(Mount(options))
+        self.mount = self.enterContext(Mount('trace,' + options))
         return self.mount.path
 
     def fifo(self, name, capacity=None):

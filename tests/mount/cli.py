@@ -2,7 +2,6 @@
 """The command line of fifofs: what it refuses, how it starts, and how it ends."""
 
 import configparser
-import contextlib
 import os
 import re
 import signal
@@ -12,7 +11,8 @@ import tempfile
 
 import fifofs_test
 from fifofs_test import (
-    USER_A, USER_B, Mount, Tmpfs, as_user, attempt, binary, libc_call, stuck_in_open, wait_until)
+    USER_A, USER_B, Mount, Tmpfs, as_user, attempt, binary, bound, fuse_conf, libc_call,
+    stuck_in_open, wait_until, worker_of)
 
 FAILED, USAGE, MOUNTPOINT, NO_FUSE = 1, 2, 3, 4
 
@@ -61,27 +61,6 @@ def mount_at(path):
     """The last of mount_lines() for that directory, or None."""
     found = [line for line in mount_lines() if line[0] == path]
     return found[-1] if found else None
-
-
-@contextlib.contextmanager
-def bound(source, target):
-    """The file has another in its place for a while, in the mount namespace of the tests."""
-    libc_call('mount', os.fsencode(source), os.fsencode(target), None, _MS_BIND, None)
-    try:
-        yield
-    finally:
-        libc_call('umount2', os.fsencode(target), _MNT_DETACH)
-
-
-@contextlib.contextmanager
-def fuse_conf(content):
-    """/etc/fuse.conf has this content for a while."""
-    with tempfile.NamedTemporaryFile('w') as replacement:
-        replacement.write(content)
-        replacement.flush()
-        os.chmod(replacement.name, 0o644)
-        with bound(replacement.name, '/etc/fuse.conf'):
-            yield
 
 
 def run_with_device(make_device, mountpoint):
@@ -235,7 +214,7 @@ class Usage(CliTestCase):
             return
         daemon = self.serve('-o', 'io_uring', self.mountpoint)
         os.mkfifo(self.mountpoint + '/fifo')
-        has_rings = any(name.startswith('fuse-ring') for name in thread_names(daemon.pid))
+        has_rings = any(name.startswith('fuse-ring') for name in thread_names(worker_of(daemon.pid)))
         daemon.terminate()
         self.assert_ends_well(daemon, self.mountpoint)
         told = daemon.stderr.read()
@@ -276,7 +255,7 @@ class Usage(CliTestCase):
             self.assertEqual((outcome.returncode, outcome.stderr), (0, b''))
             for option in (b'allow_other', b'ceiling', b'floor', b'dirceiling', b'uid', b'gid',
                            b'rootmode', b'lifetime', b'linger', b'grace', b'max-age',
-                           b'open-timeout', b'config', b'io_uring'):
+                           b'open-timeout', b'max-pipes', b'user-max-dirs', b'config', b'io_uring'):
                 self.assertIn(option, outcome.stdout)
             lines = outcome.stdout.decode().splitlines()
             self.assertLess(len(lines), 24)         # it is read on a screen, above the next prompt

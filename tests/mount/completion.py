@@ -48,7 +48,8 @@ def long_options(text):
 
 def mount_options():
     text = help_of('FIFOFS_BIN').partition('\nMount options')[2]
-    return set(re.findall(r'^  ([a-z_-]+=?)', text, re.MULTILINE))
+    described = re.findall(r'^  ((?:[a-z_-]+=[A-Z]+, )*[a-z_-]+=?)', text, re.MULTILINE)
+    return {name for names in described for name in re.findall(r'[a-z_-]+=?', names)}
 
 
 class CompletionTestCase(fifofs_test.TestCase):
@@ -98,6 +99,16 @@ class Answers:
         self.assertLessEqual({'NAME,MODE', 'NAME,MOUNT'},
                              self.complete('fifoctl', 'ls', '-o', 'NAME,MO'))
         self.assertIn('lifetime=use', self.complete('fifoctl', 'set', 'lifetime='))
+        self.assertEqual(self.complete('fifoctl', 'run', '--progress', ''),
+                         {'auto', 'always', 'never'})
+
+    def test_stages_of_a_pipeline_are_offered_names_and_programs(self):
+        begun = ('fifoctl', 'run', '--out', 'abc', '--out', 'abd', '--')
+        self.assertIn('seq', self.complete(*begun, 'se'))
+        later = (*begun, 'seq', '5', ':', '--in')
+        self.assertEqual(self.complete(*later, ''), {'abc', 'abd'})
+        self.assertIn('sort', self.complete(*later, 'abc', '--', 'sor'))
+        self.assertNotIn('sort', self.complete(*later, 'abc', 'sor'))
 
     def test_live_names_are_offered_and_nothing_else(self):
         os.mkfifo(self.mount.path + '/abc')
@@ -152,6 +163,7 @@ class Fish(Answers, CompletionTestCase):
 class Zsh(CompletionTestCase):
     """It completes at a prompt only."""
     shell = 'zsh'
+    deadline_seconds = 90
 
     def prompt(self):
         terminal = self.enterContext(Terminal(120, 40, PATH=self.path))
@@ -172,11 +184,21 @@ class Zsh(CompletionTestCase):
                 (f'fifoctl info {self.mount.path}/tw', '/two\\ words'),
                 ('fifofs -o allow_other,dirc', 'allow_other,dirceiling='),
                 ('fifofs --fore', 'fifofs --foreground')):
-            with self.subTest(typed):
-                terminal = self.prompt()
-                terminal.text(typed)
-                terminal.type('Tab')
-                terminal.shows(shown)
+            self.assert_completes(typed, shown)
+
+    def test_stages_of_a_pipeline_are_offered_names_and_programs(self):
+        for typed, shown in (
+                ('fifoctl run --progress alw', 'fifoctl run --progress always'),
+                ('fifoctl run --out a -- sleep 5 : -i a -- /bin/unam', '-- /bin/uname'),
+                ('fifoctl run --out abc -- true : --in ab', ': --in abc')):
+            self.assert_completes(typed, shown)
+
+    def assert_completes(self, typed, shown):
+        with self.subTest(typed):
+            terminal = self.prompt()
+            terminal.text(typed)
+            terminal.type('Tab')
+            terminal.shows(shown)
 
     def test_all_commands_are_offered(self):
         terminal = self.prompt()

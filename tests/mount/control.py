@@ -15,7 +15,7 @@ from fifofs_test import USER_A, USER_B, Mount, as_user, attempt, on_fifofs, wait
 
 MANY = 10_000
 
-FILES = ['config', 'events', 'metrics', 'pipes']
+FILES = ['config', 'events', 'metrics', 'pipes', 'quota']
 
 # The members of each object, with the types that they may have.
 MEMBERS = {
@@ -23,7 +23,8 @@ MEMBERS = {
     'state': str, 'used': bool, 'created': (int, float), 'last_used': (int, float, type(None)),
     'lifetime': str, 'linger': (int, float, type(None)), 'grace': (int, float, type(None)),
     'max_age': (int, float, type(None)),
-    'open_timeout': (int, float, type(None)), 'capacity': (int, type(None)), 'expires': (int, float, type(None)),
+    'open_timeout': (int, float, type(None)), 'capacity': (int, type(None)), 'hold': (str,),
+    'held': (bool,), 'expires': (int, float, type(None)),
     'reason': (str, type(None)),
 }
 
@@ -42,12 +43,10 @@ def parse(data):
 
 
 def read_pieces(descriptor, size):
-    data = b''
-    while True:
-        piece = os.read(descriptor, size)
-        if not piece:
-            return data
-        data += piece
+    pieces = []
+    while piece := os.read(descriptor, size):
+        pieces.append(piece)
+    return b''.join(pieces)
 
 
 def read_all(directory, size=1 << 20):
@@ -509,12 +508,14 @@ class Config(fifofs_test.TestCase):
         with Mount() as mount:
             config = self.config(mount)
             self.assertRegex(config.pop('version'), r'^\d+\.\d+\.\d+$')
+            del config['sandbox']                   # sandbox.py looks at it
             self.assertEqual(config, {
                 'mountpoint': mount.path, 'allow_other': 'false', 'ceiling': '0600',
                 'floor': '0000', 'dirceiling': '0700', 'rootmode': '0700', 'lifetime': 'auto',
-                'ro': 'false', 'noexec': 'false', 'noatime': 'false', 'io_uring': 'false',
-                'linger': '30s', 'grace': '15min', 'max-age': 'infinity',
-                'open-timeout': 'infinity', 'capacity': 'default'})
+                'ro': 'false', 'noexec': 'false', 'noatime': 'false', 'io_uring': 'false', 'noacl': 'false',
+                'trace': 'false', 'linger': '30s', 'grace': '15min', 'max-age': 'infinity',
+                'open-timeout': 'infinity', 'capacity': 'default', 'hold': 'none', 'max-pipes': '2097152',
+                'max-dirs': '1048576', 'user-max-pipes': 'infinity', 'user-max-dirs': 'infinity'})
 
     def test_defaults_of_a_shared_mount_are_told_to_everybody(self):
         with Mount('allow_other') as mount:
@@ -524,15 +525,18 @@ class Config(fifofs_test.TestCase):
 
     def test_options_are_told_as_they_are_in_force(self):
         with Mount('allow_other,ceiling=664,floor=0600,dirceiling=750,rootmode=1755,uid=nobody,'
-                   'gid=61002,lifetime=use,linger=1500ms,grace=3600,max-age=1d12h,open-timeout=3,noexec') as mount:
+                   'gid=61002,lifetime=use,linger=1500ms,grace=3600,max-age=1d12h,open-timeout=3,noexec,'
+                   'max-dirs=infinity,user-max-pipes=7') as mount:
             config = self.config(mount)
-            del config['version'], config['mountpoint']
+            del config['version'], config['mountpoint'], config['sandbox']
             self.assertEqual(config, {
                 'allow_other': 'true', 'ceiling': '0664', 'floor': '0600', 'dirceiling': '0750',
                 'rootmode': '1755', 'uid': '65534', 'gid': '61002', 'lifetime': 'use',
-                'ro': 'false', 'noexec': 'true', 'noatime': 'false', 'io_uring': 'false',
+                'ro': 'false', 'noexec': 'true', 'noatime': 'false', 'io_uring': 'false', 'noacl': 'false',
+                'trace': 'true',
                 'linger': '1500ms', 'grace': '1h', 'max-age': '36h',
-                'open-timeout': '3s', 'capacity': 'default'})
+                'open-timeout': '3s', 'capacity': 'default', 'hold': 'none', 'max-pipes': '2097152',
+                'max-dirs': 'infinity', 'user-max-pipes': '7', 'user-max-dirs': '4096'})
 
     def test_what_is_told_can_be_given_again(self):
         options = 'allow_other,ceiling=0640,floor=0400,uid=61001,lifetime=session,grace=90s'
@@ -540,7 +544,7 @@ class Config(fifofs_test.TestCase):
             first = self.config(mount)
         given = ','.join(
             name if value == 'true' else f'{name}={value}' for name, value in first.items()
-            if name not in ('version', 'mountpoint') and value != 'false')
+            if name not in ('version', 'mountpoint', 'sandbox') and value != 'false')
         with Mount(given) as mount:
             second = self.config(mount)
         del first['mountpoint'], second['mountpoint']

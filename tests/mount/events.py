@@ -240,7 +240,7 @@ class Events(fifofs_test.TestCase):
         os.mkfifo(path + '-last')
 
         first = follower.next()
-        self.assertEqual(first['event'], 'missed')
+        self.assertEqual((first['event'], first['reason']), ('missed', 'slow'))
         _, seen = follower.until('created', path='again-last')
         self.assertEqual(first['count'] + len(seen), 2 * rounds + 1)
 

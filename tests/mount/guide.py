@@ -2,87 +2,22 @@
 """What docs/guide.md tells its readers to do works, and shows what it says.
 
 Each recipe is a test, on a machine of its own (fifofs_test.sandbox). How the guide is read is said
-in fifofs_test.guidebook. The first section is done before each recipe. Besides:
-
-- A command must succeed unless the guide shows that it writes something.
-- A command that only looks (LOOKING) is repeated until it shows what the guide shows.
-- What a job in the background writes is shown below the command during which it does.
-- The note of fifoctl on processes that an ordinary user may not look into is left out.
-- A `fifoctl watch` in the background has begun to follow before the next command.
+in fifofs_test.guidebook, and how it is followed in fifofs_test.reader. The first section is done
+before each recipe.
 """
 
 import os
 import re
-import sys
-import time
 import unittest
 
 import fifofs_test
-from fifofs_test import guidebook, wait_until
+from fifofs_test import guidebook
+from fifofs_test.reader import Reader
 from fifofs_test.sandbox import Sandbox
 
 SOURCE = os.path.join(os.path.dirname(__file__), '..', '..')
 GUIDE = os.path.join(SOURCE, 'docs', 'guide.md')
 UNIT = os.path.join(SOURCE, 'fs', 'systemd', 'fifofs@.service.in')
-
-LOOKING = re.compile(r'(fifoctl (ls|info|get)|ls|wc|grep|id) [^&;|<>]*$')
-WATCHING = re.compile(r'fifoctl watch .*&$')
-NOTE = re.compile(r'^fifoctl: note: unknown processes: .*\n', re.MULTILINE)
-
-# What a command may take, and how long one that looks is repeated.
-SECONDS = 10
-
-
-class Reader:
-    """Does what the guide says, on a machine."""
-
-    def __init__(self, test, machine):
-        self._test = test
-        self._machine = machine
-
-    def follow(self, blocks):
-        for block in blocks:
-            if 'not-run' in block.attributes or not self._has_what_it_needs(block):
-                continue
-            if 'file' in block.attributes:
-                self._machine.write(block.attributes['file'], '\n'.join(block.lines) + '\n')
-            else:
-                for step in block.steps():
-                    self._take(step)
-        left = NOTE.sub('', self._machine.unread())
-        self._test.assertEqual(left, '', 'the guide does not show this')
-
-    def _has_what_it_needs(self, block):
-        needed = block.attributes.get('needs')
-        if needed is None or self._machine.run('root', 'sh', '-c', needed).returncode == 0:
-            return True
-        print(f'guide.md:{block.line}: left out, as this fails: {needed}', file=sys.stderr)
-        return False
-
-    def _take(self, step):
-        shell = self._machine.shell(step.user)
-        deadline = time.monotonic() + SECONDS
-        status, written = self._give(shell, step, deadline)
-        while not guidebook.shows(step.shown, written) and time.monotonic() < deadline:
-            if LOOKING.match(step.command):
-                time.sleep(0.05)
-                status, written = self._give(shell, step, deadline)
-            else:
-                written = NOTE.sub('', written + shell.more(deadline - time.monotonic()))
-        if not guidebook.shows(step.shown, written):
-            self._test.fail(f'{step.user}: {step.command}\n--- the guide shows\n'
-                            + '\n'.join(step.shown) + f'\n--- what was written\n{written}')
-        if status != 0 and not step.shown:
-            self._test.fail(f'{step.user}: {step.command}\nfailed with status {status}')
-        if WATCHING.match(step.command):
-            wait_until(self._machine.follows_events, what='fifoctl watch to open the events')
-
-    def _give(self, shell, step, deadline):
-        shell.begin(step.command)
-        status, written = shell.status(max(1, deadline - time.monotonic()))
-        if status is None:
-            self._test.fail(f'{step.user}: {step.command}\ndid not end; it wrote\n{written}')
-        return status, NOTE.sub('', written)
 
 
 class Guide(fifofs_test.TestCase):
@@ -135,7 +70,7 @@ class Rules(unittest.TestCase):
 def install_unit(machine):
     """What an installation has besides the programs."""
     with open(UNIT, encoding='utf-8') as file:
-        text = file.read().replace('@SBINDIR@', '/run/sandbox/bin').replace('@SYSCONFDIR@', '/etc')
+        text = file.read().replace('@BINDIR@', '/run/sandbox/bin').replace('@SYSCONFDIR@', '/etc')
     machine.write('/etc/systemd/system/fifofs@.service', text)
 
 

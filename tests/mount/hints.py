@@ -76,14 +76,14 @@ class Overflow(LifetimeTestCase):
         # The kernel wants the directory's mode anew after a change in it; below nobody answers.
         os.stat(directory)
 
-        os.kill(self.daemon.pid, signal.SIGSTOP)
+        os.kill(self.daemon.worker, signal.SIGSTOP)
         for _ in range(10000):
             use(directory + '/x')
             use(directory + '/y')
         for name in names:
             use(f'{directory}/{name}')
         holder = self.holder(directory + '/held', os.O_RDWR)
-        going_on = timed(os.kill, self.daemon.pid, signal.SIGCONT)
+        going_on = timed(os.kill, self.daemon.worker, signal.SIGCONT)
 
         self.expect(*(goes(name, going_on) for name in names), stays('x'),
                     stays('held', STAYS_WHEN_ASKED_SECONDS))
@@ -97,12 +97,12 @@ class Overflow(LifetimeTestCase):
         holder = self.holder(directory + '/held', os.O_RDWR)
         waiter = self.waiter(directory + '/awaited', os.O_WRONLY)
 
-        os.kill(self.daemon.pid, signal.SIGSTOP)
+        os.kill(self.daemon.worker, signal.SIGSTOP)
         creator.send_signal(signal.SIGKILL)
         for _ in range(10000):
             use(directory + '/x')
             used = timed(use, directory + '/y')
-        os.kill(self.daemon.pid, signal.SIGCONT)
+        os.kill(self.daemon.worker, signal.SIGCONT)
 
         self.expect(goes('x', used._replace(after=now().after), 0.3), goes('y', used, 0.3),
                     *(stays(name, STAYS_WHEN_ASKED_SECONDS)
@@ -118,11 +118,11 @@ class Overflow(LifetimeTestCase):
         os.mkfifo(directory + '/unused')
         self.wait_for_state(directory, 'unused', 'new')
 
-        os.kill(self.daemon.pid, signal.SIGSTOP)
+        os.kill(self.daemon.worker, signal.SIGSTOP)
         for _ in range(1000):
             use(directory + '/x')
             use(directory + '/y')
-        os.kill(self.daemon.pid, signal.SIGCONT)
+        os.kill(self.daemon.worker, signal.SIGCONT)
 
         self.expect(stays('unused'))
         self.assertFalse(pipes(directory)['unused']['used'])
@@ -362,6 +362,7 @@ class NewDirectories(LifetimeTestCase):
         """Finding a directory to watch it takes a path, which others change all the time."""
         directory = self.mount('lifetime=use')
         os.makedirs(directory + '/x/deep')
+        handle = self.open(directory + '/x/deep', os.O_PATH)
         stop = threading.Event()
 
         def rename_around():
@@ -372,7 +373,6 @@ class NewDirectories(LifetimeTestCase):
         thread = threading.Thread(target=rename_around)
         thread.start()
         made = 0
-        handle = self.open(directory + '/x/deep', os.O_PATH)
         try:
             for number in range(100):
                 os.mkdir(str(number), dir_fd=handle)
@@ -612,10 +612,10 @@ class Crowds(LifetimeTestCase):
 
     @classmethod
     def live_in(cls, directory, number, end):
-        """Come and go in new directories and in such as others use too, until the time is over."""
+        """Come and go in new directories and in such as others use too, until the time is over, and once."""
         chance = random.Random(number)
         rounds = 0
-        while time.monotonic() < end:
+        while rounds == 0 or time.monotonic() < end:
             own = f'{directory}/{number}-{rounds % 7}'
             shared = f'{directory}/shared-{chance.randrange(4)}'
             for step, arguments in (

@@ -564,10 +564,10 @@ class Stopped(LifetimeTestCase):
         set_policy(directory + '/process', lifetime='process')
         process_creator = self.living_creator(directory + '/process/a')
 
-        os.kill(self.daemon.pid, signal.SIGSTOP)
+        os.kill(self.daemon.worker, signal.SIGSTOP)
         ended = timed(lambda: [creator.end(), process_creator.end()])
         wait_until(lambda: time.monotonic() > ended.after + 1, what='the deadlines to pass')
-        going_on = timed(os.kill, self.daemon.pid, signal.SIGCONT)
+        going_on = timed(os.kill, self.daemon.worker, signal.SIGCONT)
 
         self.expect(goes('unused', going_on), goes('used', going_on), goes('process/a', going_on),
                     stays('held'), stays('awaited'))
@@ -597,14 +597,14 @@ class Stopped(LifetimeTestCase):
     def use_while_stopped(self, directory, noise):
         """Use the FIFO again after its linger is over, behind others, and let the daemon go on."""
         wait_until(lambda: pipes(directory)['a']['used'], what='the first use to be noticed')
-        os.kill(self.daemon.pid, signal.SIGSTOP)
+        os.kill(self.daemon.worker, signal.SIGSTOP)
         stopped = time.monotonic()
         wait_until(lambda: time.monotonic() > stopped + 1, what='its linger to be over')
         for _ in range(noise):
             use(directory + '/x')
             use(directory + '/y')
         used = timed(use, directory + '/a')
-        os.kill(self.daemon.pid, signal.SIGCONT)
+        os.kill(self.daemon.worker, signal.SIGCONT)
         return used
 
 

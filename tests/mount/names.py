@@ -197,7 +197,7 @@ class ReservedName(fifofs_test.TestCase):
                      'set attribute'):
             self.assertIn(answers[what], ('EPERM', 'EACCES', 'EROFS', 'EISDIR', 'ENOTSUP'), what)
         self.assertEqual(sorted(os.listdir(base)), [b'fifo', b'sub'])
-        self.assertEqual(sorted(os.listdir(base + b'/.fifofs')), [b'config', b'events', b'metrics', b'pipes'])
+        self.assertEqual(sorted(os.listdir(base + b'/.fifofs')), [b'config', b'events', b'metrics', b'pipes', b'quota'])
 
     @on_fifofs()
     def test_reserved_name_is_not_taken_where_nobody_looked_before(self, directory):

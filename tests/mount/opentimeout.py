@@ -85,7 +85,7 @@ def metric(mount, name):
 class OpenTimeout(fifofs_test.TestCase):
 
     def mounted(self, options=OPTIONS, **keywords):
-        self.mount = self.enterContext(Mount(options, **keywords))
+        self.mount = self.enterContext(Mount('trace,' + options, **keywords))
         os.chmod(self.mount.path, 0o777)
         return self.mount.path
 
@@ -241,7 +241,17 @@ class OpenTimeout(fifofs_test.TestCase):
     def test_all_on_one_end_go_together_and_each_is_named(self):
         path = self.mounted() and self.fifo('a')
         events = self.follow()
-        readers = [self.spawn(open_and_read, path) for _ in range(60)]
+        # On a slow machine the last would be started only when the time of the first is over.
+        told, tell = os.pipe()
+
+        def open_when_told():
+            os.read(told, 1)
+            return open_and_read(path)
+
+        readers = [self.spawn(open_when_told) for _ in range(60)]
+        os.write(tell, bytes(len(readers)))
+        os.close(tell)
+        os.close(told)
         for reader in readers:
             self.assertEqual(reader.result()[1], b'')
         named = self.released(events, len(readers))

@@ -95,7 +95,7 @@ def play(filesystem, mode):
 
 class Removal(fifofs_test.TestCase):
 
-    deadline_seconds = 120
+    deadline_seconds = 300
 
     def test_sticky_or_not_only_those_who_may_remove_and_rename(self):
         with Tmpfs() as tmpfs:

@@ -55,7 +55,7 @@ def links(directory):
 
 class Answers(fifofs_test.TestCase):
 
-    deadline_seconds = 60
+    deadline_seconds = 120
 
     @on_both()
     def test_every_pair_of_places_and_every_flag(self, directory):

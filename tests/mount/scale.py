@@ -7,10 +7,11 @@ FIFOFS_TEST_FIFOS=1000000 FIFOFS_TEST_IDLE_SECONDS=60 make it as large as it is 
 import collections
 import os
 import re
+import signal
 import time
 
 import fifofs_test
-from fifofs_test import Mount, wait_until
+from fifofs_test import USER_B, Mount, wait_until
 
 COUNT = int(os.environ.get('FIFOFS_TEST_FIFOS', '2000'))
 IDLE_SECONDS = float(os.environ.get('FIFOFS_TEST_IDLE_SECONDS', '2'))
@@ -18,6 +19,7 @@ IDLE_SECONDS = float(os.environ.get('FIFOFS_TEST_IDLE_SECONDS', '2'))
 PATIENCE = 30 + COUNT / 2000
 
 TIMES = 50
+MIB = 1 << 20
 REQUEST = re.compile(r'fifofs_request_duration_seconds_count\{kind="(\w+)"\} (\d+)')
 # The last uses of names that are no more are told in batches, at any time.
 BATCHED = ('forget',)
@@ -72,10 +74,11 @@ class Requests(fifofs_test.TestCase):
         self.assertEqual(count, {'lookup': 1, 'rename': 1, 'getattr': 1})
 
     def test_creation_by_open(self):
-        """CREATE is answered with ESTALE, and the kernel walks the path again."""
+        """CREATE is answered with ESTALE, and the kernel walks the path again, with the attributes that
+        the directory has by then."""
         count = self.requests_of(
             lambda name: os.close(os.open(name, os.O_RDWR | os.O_CREAT, 0o600)))
-        self.assertEqual(count, {'lookup': 2, 'create': 1})
+        self.assertEqual(count, {'lookup': 2, 'create': 1, 'getattr': 1})
 
     def test_known_names_need_none(self):
         self.make()
@@ -108,6 +111,14 @@ def resident(pid):
         return int(re.search(r'VmRSS:\s*(\d+) kB', stream.read())[1]) * 1024
 
 
+def journal(pid):
+    """What the journal takes of the machine's memory."""
+    for number in os.listdir(f'/proc/{pid}/fd'):
+        if os.readlink(f'/proc/{pid}/fd/{number}').startswith('/memfd:fifofs-journal'):
+            return os.stat(f'/proc/{pid}/fd/{number}').st_blocks * 512
+    raise AssertionError('no journal')
+
+
 class Idle(fifofs_test.TestCase):
     deadline_seconds = 3 * PATIENCE + 2 * IDLE_SECONDS
 
@@ -131,8 +142,8 @@ class Idle(fifofs_test.TestCase):
         self.assertEqual(self.count(mount, 'idle'), len(range(0, COUNT, 10)))
 
         # What is left to do after that is soon done, and then nothing is.
-        wait_until(lambda: self.sleeps(mount.pid, 1), PATIENCE, 'the daemon to sleep')
-        self.assertTrue(self.sleeps(mount.pid, IDLE_SECONDS), 'nothing happened, and it ran')
+        wait_until(lambda: self.sleeps(mount.worker, 1), PATIENCE, 'the daemon to sleep')
+        self.assertTrue(self.sleeps(mount.worker, IDLE_SECONDS), 'nothing happened, and it ran')
 
     def sleeps(self, pid, seconds):
         before = activity(pid)
@@ -140,14 +151,47 @@ class Idle(fifofs_test.TestCase):
         return activity(pid) == before
 
     def test_memory(self):
-        """With a name of 16 bytes; fewer than 10,000 do not tell."""
+        """With a name of 16 bytes; fewer than 100,000 do not tell, as the heap grows in large steps."""
         mount = self.enterContext(Mount('linger=1h'))
-        os.mkfifo(mount.path + '/first')
-        before = resident(mount.pid)
-        count = max(COUNT, 20000)
-        for number in range(count):
+        count = max(COUNT, 100000)
+        # What all of them share is there then.
+        for number in range(1000):
             os.mkfifo(f'{mount.path}/fifo-{number:011}')
-        self.assertLessEqual((resident(mount.pid) - before) / count, 256)
+        before = resident(mount.worker)
+        for number in range(1000, 1000 + count):
+            os.mkfifo(f'{mount.path}/fifo-{number:011}')
+        self.assertLessEqual((resident(mount.worker) - before) / count, 256)
+        # Up to three times what it is when it has just been written anew, and a megabyte.
+        self.assertLessEqual(journal(mount.pid) / count, 3 * 96 + 2 ** 20 / count)
+
+
+class EventReaders(fifofs_test.TestCase):
+    deadline_seconds = 60
+
+    def test_readers_of_events_that_never_read_cost_little(self):
+        mount = self.enterContext(Mount('allow_other,lifetime=keep'))
+        waits, ready = os.pipe()
+
+        def hoard():
+            held = [os.open(mount.path + '/.fifofs/events', os.O_RDONLY) for _ in range(500)]
+            os.write(ready, b'.')
+            signal.pause()
+            return held
+
+        def happen():
+            for i in range(10000):
+                os.mkfifo(f'{mount.path}/{i % 10}')
+                os.unlink(f'{mount.path}/{i % 10}')
+
+        happen()                                    # what is kept for one reader is there then
+        before = resident(mount.worker)
+        hoarder = self.spawn(hoard, uid=USER_B)
+        os.read(waits, 1)
+        happen()
+        self.assertLess(resident(mount.worker) - before, 32 * MIB)
+        hoarder.end()
+        os.close(waits)
+        os.close(ready)
 
 
 if __name__ == '__main__':

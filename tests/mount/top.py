@@ -241,7 +241,7 @@ class Top(fifofs_test.TestCase):
         terminal = self.terminal()
         self.top(terminal)
         terminal.shows('FIFOs: 1')
-        os.kill(self.mount.pid, signal.SIGSTOP)
+        os.kill(self.mount.worker, signal.SIGSTOP)
         try:
             terminal.type('h')
             terminal.shows('Any key goes back')
@@ -249,7 +249,7 @@ class Top(fifofs_test.TestCase):
             terminal.shows('per second')
             self.quit(terminal)
         finally:
-            os.kill(self.mount.pid, signal.SIGCONT)
+            os.kill(self.mount.worker, signal.SIGCONT)
 
     def test_terminals_that_cannot_show_it_are_refused(self):
         for environment in ({'TERM': 'dumb'}, {'TERM': 'nonsense'}):
@@ -285,7 +285,7 @@ class Top(fifofs_test.TestCase):
 
     def test_daemon_that_hangs_leaves_no_children(self):
         hung = self.enterContext(Mount())
-        os.kill(hung.pid, signal.SIGSTOP)
+        os.kill(hung.worker, signal.SIGSTOP)
         try:
             process = self.start([binary('FIFOCTL_BIN'), 'top', '-b', '-d', '100ms', hung.path],
                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -296,7 +296,7 @@ class Top(fifofs_test.TestCase):
                                       capture_output=True, check=False).stdout
             self.assertLessEqual(int(children), 1)
         finally:
-            os.kill(hung.pid, signal.SIGCONT)
+            os.kill(hung.worker, signal.SIGCONT)
 
     def test_wrong_usage_is_told(self):
         for words in (['-d', 'x'], ['-d', '0'], ['-s', 'nonsense'], ['-n', '-1'], ['--what']):

@@ -10,9 +10,9 @@ import fifofs_test
 from fifofs_test import (
     USER_A, USER_B, Mount, as_user, attempt, libc_call, on_both, on_fifofs, wait_until)
 
-KEYS = ('lifetime', 'linger', 'grace', 'max-age', 'open-timeout', 'capacity')
+KEYS = ('lifetime', 'linger', 'grace', 'max-age', 'open-timeout', 'capacity', 'hold')
 DEFAULTS = {'lifetime': 'auto', 'linger': '30s', 'grace': '15min', 'max-age': 'infinity',
-            'open-timeout': 'infinity', 'capacity': 'default'}
+            'open-timeout': 'infinity', 'capacity': 'default', 'hold': 'none'}
 
 
 def get(path, key):
@@ -49,7 +49,7 @@ class Values(fifofs_test.TestCase):
                 put(path, 'lifetime', value)
                 self.assertEqual(get(path, 'lifetime'), value)
 
-    @on_fifofs()
+    @on_fifofs('trace')
     def test_durations_are_read_back_in_one_form(self, directory):
         os.mkfifo(directory + '/fifo')
         forms = {
@@ -69,7 +69,7 @@ class Values(fifofs_test.TestCase):
                     put(directory + '/fifo', key, shown)
                     self.assertEqual(get(directory + '/fifo', key), shown)
 
-    @on_fifofs()
+    @on_fifofs('trace')
     def test_sizes_are_read_back_in_one_form(self, directory):
         os.mkfifo(directory + '/fifo')
         for given, shown in {'65536': '64K', '64K': '64K', '64KiB': '64K', '1M': '1M', '1024K': '1M',
@@ -104,7 +104,7 @@ class Values(fifofs_test.TestCase):
         os.mkfifo(directory + '/fifo')
         os.mkdir(directory + '/sub')
         for path in (directory + '/fifo', directory + '/sub', directory):
-            for key in ('nonsense', '', 'Lifetime', 'lifetime2', 'max_age', 'Capacity', 'hold',
+            for key in ('nonsense', '', 'Lifetime', 'lifetime2', 'max_age', 'Capacity', 'Hold',
                         'lifetime.x', 'x' * 200):
                 with self.subTest(path=path, key=key):
                     self.assertEqual(attempt(get, path, key), 'ENODATA')
@@ -139,10 +139,11 @@ class Values(fifofs_test.TestCase):
         self.assertIsNone(attempt(remove, end, 'lifetime'))
 
     def test_mount_options_are_the_values_of_the_root(self):
-        with Mount('lifetime=use,grace=2h,max-age=3d,open-timeout=4s,capacity=1M') as mount:
+        with Mount('lifetime=use,grace=2h,max-age=3d,open-timeout=4s,capacity=1M,'
+                   'hold=write') as mount:
             os.mkfifo(mount.path + '/fifo')
             expected = {'lifetime': 'use', 'linger': '0s', 'grace': '2h', 'max-age': '3d',
-                        'open-timeout': '4s', 'capacity': '1M'}
+                        'open-timeout': '4s', 'capacity': '1M', 'hold': 'write'}
             self.assertEqual(policy(mount.path), expected)
             self.assertEqual(policy(mount.path + '/fifo'), expected)
 
@@ -291,10 +292,10 @@ class Reap(fifofs_test.TestCase):
 
 class Inheritance(fifofs_test.TestCase):
 
-    @on_fifofs()
+    @on_fifofs('trace')
     def test_new_fifos_and_directories_have_the_values_of_their_directory(self, directory):
         wanted = {'lifetime': 'session', 'linger': '7s', 'grace': '9min', 'max-age': '3d',
-                  'open-timeout': '8s', 'capacity': '128K'}
+                  'open-timeout': '8s', 'capacity': '128K', 'hold': 'both'}
         os.mkdir(directory + '/sub')
         for key, value in wanted.items():
             put(directory + '/sub', key, value)
@@ -315,7 +316,7 @@ class Inheritance(fifofs_test.TestCase):
         self.assertEqual(get(directory + '/before', 'lifetime'), 'auto')
         self.assertEqual(get(directory + '/after', 'lifetime'), 'keep')
 
-    @on_fifofs()
+    @on_fifofs('trace')
     def test_removing_gives_the_value_of_the_directory_above(self, directory):
         os.mkdir(directory + '/sub')
         os.mkfifo(directory + '/sub/fifo')

@@ -161,6 +161,22 @@ static void open_fifo_that_was_just_probed_is_doubted_and_probed_again(void **st
     assert_int_equal(fixture->fifo->last_used, START + 70 * MS);
 }
 
+static void open_fifo_that_is_looked_up_during_a_probe_is_doubted_and_probed_again(void **state)
+{
+    Fixture *fixture = *state;
+    guint serial;
+
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    ff_registry_note_opened(fixture->registry, fixture->fifo);
+    serial = ff_registry_begin_probe(fixture->registry, fixture->fifo);
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    ff_registry_end_probe(fixture->registry, fixture->fifo, serial, TRUE);
+    assert_true(fixture->fifo->probe_wanted);
+    test_clock_advance(SEC);
+    ff_registry_forget(fixture->registry, fixture->fifo, 2);
+    assert_int_equal(fixture->fifo->last_used, START + SEC);
+}
+
 static void renamed_fifo_is_busy_no_longer_and_used_until_then(void **state)
 {
     Fixture *fixture = *state;
@@ -307,8 +323,8 @@ static void count_ended(const FfChange *change, gpointer data)
 static void end_of_a_process_is_told_of_what_it_created(void **state)
 {
     Fixture *fixture = *state;
-    g_autoptr(FfProcess) process = ff_process_new(10, "maker", 5, NULL);
-    g_autoptr(FfProcess) other = ff_process_new(11, "other", 5, NULL);
+    g_autoptr(FfProcess) process = ff_process_new(10, 0, "maker", 5, NULL);
+    g_autoptr(FfProcess) other = ff_process_new(11, 0, "other", 5, NULL);
     FfNode *a = make_by(fixture, process, "a"), *b = make_by(fixture, process, "b");
     FfNode *c = make_by(fixture, other, "c");
     guint n = 0;
@@ -327,7 +343,7 @@ static void end_of_a_process_is_told_of_what_it_created(void **state)
 static void end_of_a_process_is_told_in_parts(void **state)
 {
     Fixture *fixture = *state;
-    g_autoptr(FfProcess) process = ff_process_new(10, "maker", 5, NULL);
+    g_autoptr(FfProcess) process = ff_process_new(10, 0, "maker", 5, NULL);
     guint n = 0;
 
     for (const char *const *name = (const char *const[]){"a", "b", "c", "d", NULL}; *name; name++)
@@ -349,8 +365,8 @@ static void end_of_a_process_is_told_in_parts(void **state)
 static void end_of_a_session_leader_ends_the_session(void **state)
 {
     Fixture *fixture = *state;
-    g_autoptr(FfProcess) leader = ff_process_new(5, "shell", 5, NULL);
-    g_autoptr(FfProcess) member = ff_process_new(10, "maker", 5, leader);
+    g_autoptr(FfProcess) leader = ff_process_new(5, 0, "shell", 5, NULL);
+    g_autoptr(FfProcess) member = ff_process_new(10, 0, "maker", 5, leader);
     FfNode *by_member = make_by(fixture, member, "a"), *by_leader = make_by(fixture, leader, "b");
     guint n = 0;
 
@@ -444,6 +460,108 @@ static void wish_to_reap_is_for_what_only_a_time_keeps(void **state)
     assert_false(fixture->fifo->reap_wanted);
 }
 
+/* --- FIFOs that the daemon has open itself --- */
+
+static FfVerdict verdict(const Fixture *fixture)
+{
+    FfLifetimeFacts facts = ff_node_facts(fixture->fifo);
+
+    return ff_lifetime_decide(&facts, test_clock_now()).verdict;
+}
+
+/* As fs/holds.c does it, with nobody else there. */
+static void have_it_open(Fixture *fixture)
+{
+    ff_registry_add_own_lookup(fixture->registry, fixture->fifo);
+    ff_registry_set_holding(fixture->registry, fixture->fifo, TRUE);
+}
+
+static void end_holding_probe(Fixture *fixture, gboolean in_use)
+{
+    guint serial = ff_registry_begin_probe(fixture->registry, fixture->fifo);
+
+    ff_registry_end_holding_probe(fixture->registry, fixture->fifo, serial, in_use);
+}
+
+static void what_the_daemon_has_open_itself_is_idle(void **state)
+{
+    Fixture *fixture = *state;
+
+    have_it_open(fixture);
+    assert_int_equal(fixture->fifo->reference, FF_REFERENCE_NONE);
+    test_clock_advance(20 * 60 * SEC);
+    assert_int_equal(verdict(fixture), FF_VERDICT_REMOVE);
+}
+
+static void what_others_have_open_too_stays_and_is_asked_about_again(void **state)
+{
+    Fixture *fixture = *state;
+
+    ff_registry_set_policy(fixture->registry, fixture->fifo, "grace", "0");
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    have_it_open(fixture);
+    test_clock_advance(SEC);
+    end_holding_probe(fixture, TRUE);
+    assert_int_equal(fixture->fifo->reference, FF_REFERENCE_HELD);
+    assert_int_equal(verdict(fixture), FF_VERDICT_WAIT);
+    test_clock_advance(60 * SEC);
+    assert_int_equal(verdict(fixture), FF_VERDICT_PROBE);
+}
+
+static void use_of_which_no_close_tells_is_dated_by_the_next_probe(void **state)
+{
+    Fixture *fixture = *state;
+
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    have_it_open(fixture);
+    end_holding_probe(fixture, TRUE);
+    test_clock_advance(10 * SEC);
+    ff_registry_set_holding(fixture->registry, fixture->fifo, FALSE);
+    ff_registry_forget(fixture->registry, fixture->fifo, 2);
+    assert_int_equal(fixture->fifo->reference, FF_REFERENCE_NONE);
+    assert_int_equal(fixture->fifo->use, FF_USE_AWAITED);
+    assert_int_equal(fixture->fifo->last_used, START + 10 * SEC);
+}
+
+static void close_of_what_the_daemon_has_open_is_in_question_at_once(void **state)
+{
+    Fixture *fixture = *state;
+
+    ff_registry_set_policy(fixture->registry, fixture->fifo, "lifetime", "use");
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    have_it_open(fixture);
+    ff_registry_note_opened(fixture->registry, fixture->fifo);
+    end_holding_probe(fixture, TRUE);
+    test_clock_advance(SEC / 2);
+    assert_int_equal(verdict(fixture), FF_VERDICT_WAIT);
+    ff_registry_note_closed(fixture->registry, fixture->fifo);
+    assert_int_equal(verdict(fixture), FF_VERDICT_PROBE);
+}
+
+static void letting_go_does_not_count_as_use(void **state)
+{
+    Fixture *fixture = *state;
+
+    have_it_open(fixture);
+    test_clock_advance(SEC);
+    ff_registry_set_holding(fixture->registry, fixture->fifo, FALSE);
+    ff_registry_forget(fixture->registry, fixture->fifo, 1);
+    assert_int_equal(fixture->fifo->use, FF_USE_NEVER);
+}
+
+static void lookup_during_a_probe_of_what_is_held_makes_it_mean_nothing(void **state)
+{
+    Fixture *fixture = *state;
+    guint serial;
+
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    have_it_open(fixture);
+    serial = ff_registry_begin_probe(fixture->registry, fixture->fifo);
+    ff_registry_add_lookup(fixture->registry, fixture->fifo);
+    ff_registry_end_holding_probe(fixture->registry, fixture->fifo, serial, TRUE);
+    assert_int_equal(fixture->fifo->reference, FF_REFERENCE_CACHED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +576,7 @@ int main(void)
         TEST(later_opener_of_a_held_fifo_puts_it_in_doubt_but_dates_its_use),
         TEST(end_of_a_doubted_use_is_when_the_kernel_forgets),
         TEST(open_fifo_that_was_just_probed_is_doubted_and_probed_again),
+        TEST(open_fifo_that_is_looked_up_during_a_probe_is_doubted_and_probed_again),
         TEST(renamed_fifo_is_busy_no_longer_and_used_until_then),
         TEST(directory_does_not_rest_while_one_is_held_that_was_never_opened),
         TEST(removed_node_lives_until_the_kernel_forgets_it),
@@ -474,6 +593,12 @@ int main(void)
         TEST(wish_to_reap_ends_the_time_it_would_stay),
         TEST(wish_to_reap_ends_with_a_use),
         TEST(wish_to_reap_is_for_what_only_a_time_keeps),
+        TEST(what_the_daemon_has_open_itself_is_idle),
+        TEST(what_others_have_open_too_stays_and_is_asked_about_again),
+        TEST(use_of_which_no_close_tells_is_dated_by_the_next_probe),
+        TEST(close_of_what_the_daemon_has_open_is_in_question_at_once),
+        TEST(letting_go_does_not_count_as_use),
+        TEST(lookup_during_a_probe_of_what_is_held_makes_it_mean_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

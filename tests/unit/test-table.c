@@ -43,13 +43,15 @@ static void count(FfTableLink *link, gpointer data)
     (*(guint *)data)++;
 }
 
-static void things_are_found_while_it_grows_and_shrinks(void **state)
+static void check_growing_and_shrinking(gsize n_reserved)
 {
     g_autofree Thing *things = g_new0(Thing, N_THINGS);
     FfTable table;
     guint visited = 0;
 
     ff_table_init(&table, hash_of_thing, NULL);
+    if (n_reserved > 0)
+        ff_table_reserve(&table, n_reserved);
     for (guint i = 0; i < N_THINGS; i++) {
         things[i].number = i;
         things[i].in = TRUE;
@@ -70,6 +72,19 @@ static void things_are_found_while_it_grows_and_shrinks(void **state)
     }
     assert_true(table.n_buckets < 64);
     ff_table_clear(&table);
+}
+
+static void things_are_found_while_it_grows_and_shrinks(void **state)
+{
+    check_growing_and_shrinking(0);
+}
+
+static void room_that_was_made_may_be_too_much_or_not_enough(void **state)
+{
+    static const gsize sizes[] = {1, 17, 1000, N_THINGS - 1, N_THINGS, 3 * N_THINGS};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++)
+        check_growing_and_shrinking(sizes[i]);
 }
 
 static void any_order_of_inserts_and_removals_will_do(void **state)
@@ -109,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(things_are_found_while_it_grows_and_shrinks),
+        cmocka_unit_test(room_that_was_made_may_be_too_much_or_not_enough),
         cmocka_unit_test(any_order_of_inserts_and_removals_will_do),
         cmocka_unit_test(siphash_is_that_of_its_authors),
     };

@@ -45,16 +45,41 @@ _fifoctl_paths() {
 }
 
 _fifoctl_attributes() {
-  local names="lifetime= linger= grace= max-age= open-timeout= capacity="
+  local names="lifetime= linger= grace= max-age= open-timeout= capacity= hold="
   case $cur in
     lifetime=*)
       mapfile -t COMPREPLY < <(compgen -P lifetime= -W "auto use process session keep" -- "${cur#*=}")
+      ;;
+    hold=*)
+      mapfile -t COMPREPLY < <(compgen -P hold= -W "none read write both" -- "${cur#*=}")
       ;;
     *)
       mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
       [[ ${COMPREPLY[0]:-} != *= ]] || compopt -o nospace
       ;;
   esac
+}
+
+# The FIFOs that the pipeline has so far.
+_fifoctl_run_names() {
+  local i
+  for ((i = 2; i < COMP_CWORD - 1; i++)); do
+    case ${COMP_WORDS[i]} in
+      -i | --in | -o | --out) echo "${COMP_WORDS[i + 1]}" ;;
+    esac
+  done
+}
+
+# The command of a stage, behind the first "--" since the last ":". Return: 1 where we are in none.
+_fifoctl_run_command() {
+  local i begin=0
+  for ((i = 2; i < COMP_CWORD; i++)); do
+    case ${COMP_WORDS[i]} in
+      --) ((begin > 0)) || begin=$((i + 1)) ;;
+      :) begin=0 ;;
+    esac
+  done
+  ((begin > 0)) && _command_offset "$begin"
 }
 
 # The value of an option. Return: 1 where there is nothing to choose from.
@@ -66,7 +91,7 @@ _fifoctl_value() {
       return
       ;;
     watch:-e | watch:--event)
-      words="created removed renamed attributes policy opened closed idle released missed"
+      words="created removed renamed attributes policy opened closed idle released takeover missed"
       ;;
     wait:-f | wait:--for)
       words="exists reader writer data idle gone"
@@ -74,11 +99,24 @@ _fifoctl_value() {
     new:-l | new:--lifetime)
       words="auto use session keep"
       ;;
-    get:-a | get:--attribute)
-      words="lifetime linger grace max-age open-timeout capacity state"
+    new:--hold)
+      words="none read write both"
       ;;
-    graph:-f | graph:--format)
+    get:-a | get:--attribute)
+      words="lifetime linger grace max-age open-timeout capacity hold state"
+      ;;
+    graph:-f | graph:--format | run:-f | run:--format)
       words="dot mermaid"
+      ;;
+    run:-p | run:--progress)
+      words="auto always never"
+      ;;
+    run:-J | run:--json)
+      _filedir
+      return
+      ;;
+    run:-i | run:--in | run:-o | run:--out)
+      words=$(_fifoctl_run_names)
       ;;
     graph:-s | graph:--svg)
       _filedir svg
@@ -100,6 +138,9 @@ _fifoctl() {
     return
   fi
   command=${words[1]}
+  if [[ $command == run ]] && _fifoctl_run_command; then
+    return
+  fi
   ! _fifoctl_value "$command" "$prev" || return
   if [[ $cur == --*=* ]]; then
     prev=${cur%%=*}

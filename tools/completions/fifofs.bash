@@ -5,7 +5,7 @@
 
 _fifofs_mount_options() {
   fifofs --help 2>/dev/null |
-    awk '/^Mount options/ { on = 1; next } on && /^  [a-z_-]+(=| )/ { print $1 }' |
+    awk '/^Mount options/ { on = 1; next } on && /^  [a-z_-]+(=| )/ { for (i = 1; i <= NF; i++) { print $i; if ($i !~ /,$/) break } }' |
     sed -e 's/=.*/=/' -e 's/,$//'
 }
 
@@ -22,6 +22,9 @@ _fifofs_options() {
   case ${cur##*,} in
     lifetime=*)
       mapfile -t COMPREPLY < <(compgen -P "${done}lifetime=" -W "auto use process session keep" -- "${cur##*=}")
+      ;;
+    hold=*)
+      mapfile -t COMPREPLY < <(compgen -P "${done}hold=" -W "none read write both" -- "${cur##*=}")
       ;;
     config=*)
       mapfile -t COMPREPLY < <(compgen -P "${done}config=" -W "$(_fifofs_names)" -f -- "${cur##*=}")

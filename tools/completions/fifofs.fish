@@ -5,7 +5,7 @@
 # The list so far stays in front.
 function __fifofs_mount_options
     set -l begun (commandline -ct | string replace -r '[^,]*$' '')
-    fifofs --help 2>/dev/null | awk '/^Mount options/ { on = 1; next } on && /^  [a-z_-]+(=| )/ { print $1 }' | string replace -r '=.*' = | string replace -r ',$' '' | string replace -r '^' "$begun"
+    fifofs --help 2>/dev/null | awk '/^Mount options/ { on = 1; next } on && /^  [a-z_-]+(=| )/ { for (i = 1; i <= NF; i++) { print $i; if ($i !~ /,$/) break } }' | string replace -r '=.*' = | string replace -r ',$' '' | string replace -r '^' "$begun"
 end
 
 function __fifofs_names

@@ -37,6 +37,8 @@ TestCase    self.spawn(function, *args, uid=...) runs a function in a forked Chi
             is what the function returned or raised; self.start(argv) starts a program;
             self.open() opens a file. All of them are ended and closed with the test.
 as_user     as_user(uid, function, *args): what does another user get?
+fuse_conf, bound
+            /etc/fuse.conf, or any file, is another for a while.
 attempt     The function's result, or the name of the errno that it failed with:
             attempt(os.mkfifo, path) == 'EEXIST'.
 wait_until  Polls a condition up to a deadline. Tests never sleep: they wait for a fact.
@@ -45,8 +47,8 @@ stuck_in_open, stuck_in
 has_open    Has a process opened a file yet?
 Terminal    A window of tmux: type() and text(), screen() and shows().
 fifoctl     Runs it and returns exit code and output.
-sandbox.Sandbox, guidebook
-            A machine with users and shells, and the recipes of docs/guide.md, for guide.py.
+sandbox.Sandbox, guidebook, reader.Reader
+            A machine with users and shells, the recipes of docs/guide.md, and who follows them.
 
 A forked child has the descriptors that were open at the fork: spawn readers and writers before the
 test opens an end itself, or they hold that end as well.
@@ -59,16 +61,16 @@ other.
 """
 
 from .binaries import binary, fifoctl
-from .filesystems import FIFOFS, TMPFS, Mount, Tmpfs, mounted
+from .filesystems import FIFOFS, TMPFS, Mount, Tmpfs, bound, fuse_conf, mounted, worker_of
 from .processes import (
-    USER_A, USER_B, Child, ChildDied, DeadlineExceeded, as_user, attempt, has_open, libc, libc_call,
-    stuck_in, stuck_in_open, wait_until)
+    USER_A, USER_B, Child, ChildDied, DeadlineExceeded, as_user, attempt, die_with_parent, has_open,
+    kernel_functions, libc, libc_call, stuck_in, stuck_in_open, wait_until)
 from .terminal import Terminal
 from .testcase import TestCase, main, on_both, on_fifofs, on_tmpfs
 
 __all__ = [
     'FIFOFS', 'TMPFS', 'USER_A', 'USER_B', 'Child', 'ChildDied', 'DeadlineExceeded', 'Mount',
-    'Terminal', 'TestCase', 'Tmpfs', 'as_user', 'attempt', 'binary', 'fifoctl', 'has_open', 'libc',
-    'libc_call', 'main',
-    'mounted', 'on_both', 'on_fifofs', 'on_tmpfs', 'stuck_in', 'stuck_in_open', 'wait_until',
+    'Terminal', 'TestCase', 'Tmpfs', 'as_user', 'attempt', 'binary', 'bound',
+    'die_with_parent', 'fifoctl', 'fuse_conf', 'has_open', 'kernel_functions', 'libc', 'libc_call',
+    'main', 'mounted', 'on_both', 'on_fifofs', 'on_tmpfs', 'stuck_in', 'stuck_in_open', 'wait_until', 'worker_of',
 ]

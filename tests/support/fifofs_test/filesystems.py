@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Temporary mounts: fifofs by the real daemon, and tmpfs as the reference."""
 
+import contextlib
 import functools
 import os
 import shutil
@@ -82,6 +83,28 @@ def _bind(source, target):
     libc_call('mount', os.fsencode(source), os.fsencode(target), None, _MS_BIND, None)
 
 
+@contextlib.contextmanager
+def bound(source, target):
+    """The file has another in its place for a while, in the mount namespace of the tests."""
+    _own_mount_namespace()
+    _bind(source, target)
+    try:
+        yield
+    finally:
+        libc_call('umount2', os.fsencode(target), _MNT_DETACH)
+
+
+@contextlib.contextmanager
+def fuse_conf(content):
+    """/etc/fuse.conf has this content for a while."""
+    with tempfile.NamedTemporaryFile('w') as replacement:
+        replacement.write(content)
+        replacement.flush()
+        os.chmod(replacement.name, 0o644)
+        with bound(replacement.name, '/etc/fuse.conf'):
+            yield
+
+
 class _Filesystem:
     """A temporary directory with a mount on it."""
 
@@ -140,17 +163,38 @@ class Mount(_Filesystem):
     options is the text for -o; arguments are further words for the command line; user is the uid
     to run the daemon as. With foreground=False the daemon backgrounds itself as it does for
     people; the test, a subreaper, then adopts it and so knows its pid and sees how it ends.
+    program is another one than FIFOFS_BIN, and environment what it gets beside that of the test.
     """
 
     kind = FIFOFS
 
-    def __init__(self, options='', arguments=(), foreground=True, user=None):
+    def __init__(self, options='', arguments=(), foreground=True, user=None, program=None,
+                 environment=None):
         self._options = options
         self._arguments = list(arguments)
         self._foreground = foreground
         self._user = user
+        self._program = program
+        self._extra_environment = environment or {}
         self._status = None
+        self._expected_status = 0
         self.pid = None
+
+    @property
+    def worker(self):
+        """The pid of the process that serves now; the daemon's own is that of its supervisor."""
+        return worker_of(self.pid)
+
+    def kill_worker(self, signal_number=signal.SIGKILL):
+        """Kill the process that serves, and wait until it is gone; the next one may not serve yet."""
+        pid = self.worker
+        os.kill(pid, signal_number)
+        wait_until(lambda: pid not in _children(self.pid), _END_SECONDS, 'the worker to be gone')
+        return pid
+
+    def expect_end(self, status):
+        """The daemon is to end with that exit code: leaving the block judges it by that."""
+        self._expected_status = status
 
     def log(self):
         """What the daemon has written to stdout and stderr so far."""
@@ -173,7 +217,7 @@ class Mount(_Filesystem):
         if self._user is not None:
             _let_users_mount()
             os.chown(self.path, self._user, self._user)
-        command = [binary('FIFOFS_BIN'), *self._arguments]
+        command = [self._program or binary('FIFOFS_BIN'), *self._arguments]
         command += ['-o', self._options] if self._options else []
         command += ['-f', self.path] if self._foreground else [self.path]
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 0 if self._foreground else 1, 0, 0, 0)
@@ -201,7 +245,7 @@ class Mount(_Filesystem):
         self._reports = self._base + '/reports'
         os.mkdir(self._reports)
         os.chmod(self._reports, 0o777)
-        environment = dict(os.environ)
+        environment = dict(os.environ, **self._extra_environment)
         for variable in ('ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS'):
             given = [environment[variable]] if environment.get(variable) else []
             environment[variable] = ':'.join(given + [f'log_path={self._reports}/sanitizer'])
@@ -251,11 +295,11 @@ class Mount(_Filesystem):
             problems.append('the daemon did not end at SIGTERM')
         finally:
             self._kill()
-        if self._status != 0:
+        if self._status != self._expected_status:
             problems.append(f'the daemon ended badly: {self._verdict()}')
         if mounted(self.path):
             problems.append('the daemon left its mount behind')
-        problems += self._sanitizer_reports()
+        problems += self._sanitizer_reports() + self._refused_calls()
         return problems
 
     def _clean_up(self):
@@ -272,6 +316,11 @@ class Mount(_Filesystem):
             return f'{signal.Signals(-self._status).name}\n{self.log()}'
         return f'exit code {self._status}\n{self.log()}'
 
+    def _refused_calls(self):
+        """What FIFOFS_SECCOMP=trap tells. A worker that ends so is replaced, and nobody notices."""
+        return [line for line in self.log().splitlines()
+                if line.startswith('fifofs: not on the list of system calls')]
+
     def _sanitizer_reports(self):
         reports = []
         for name in sorted(os.listdir(self._reports)):
@@ -280,6 +329,13 @@ class Mount(_Filesystem):
         return reports
 
 
-def _children():
-    with open(f'/proc/self/task/{os.getpid()}/children', encoding='ascii') as children:
+def _children(pid=None):
+    pid = pid or os.getpid()
+    with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as children:
         return [int(pid) for pid in children.read().split()]
+
+
+def worker_of(pid):
+    """The pid of the worker of that supervisor, once there is one."""
+    found = wait_until(lambda: _children(pid), what='a worker')
+    return found[0]

@@ -120,6 +120,22 @@ def read(text):
     return recipes
 
 
+def sessions(text, heading):
+    """The sessions below one heading of a text whose blocks are indented, and not marked at all.
+
+    A prompt with nothing behind it shows that nothing was written.
+    """
+    blocks, indented = [], False
+    section = text.partition(f'\n## {heading}\n')[2].partition('\n## ')[0]
+    for number, line in enumerate(section.splitlines(), 1):
+        if line.startswith('    ') and not indented:
+            blocks.append(Block('console', {}, number))
+        indented = line.startswith('    ')
+        if indented and line.strip() not in ('$', '#'):
+            blocks[-1].lines.append(line[4:])
+    return [block for block in blocks if _PROMPT.match(block.lines[0])]
+
+
 def _pattern_of_line(line):
     pattern, at = '', 0
     for found in _ANY_PLACEHOLDER.finditer(line):

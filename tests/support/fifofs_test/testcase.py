@@ -18,7 +18,7 @@ from .processes import Child, DeadlineExceeded, die_with_parent
 class TestCase(unittest.TestCase):
     """unittest.TestCase with a deadline for each test and processes that end with it."""
 
-    deadline_seconds = 30
+    deadline_seconds = 60
     maxDiff = None
 
     @classmethod
@@ -127,8 +127,16 @@ def on_tmpfs():
     return _on([TMPFS], '')
 
 
+def _hear_signals():
+    """What starts the tests may ignore signals, as nohup(1) does, and what they start would too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def main():
     """unittest.main() with meson's exit code for "skipped" when nothing could run at all."""
+    _hear_signals()
     result = unittest.main(exit=False).result
     if result.testsRun == 0 and result.skipped:
         print(f'skipped: {result.skipped[0][1]}')

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Preloaded into the daemon: a clock that was set, a kernel that is older than this one, and a machine
+ * that is slow at the wrong moment.
+ *
+ * FIFOFS_PRETENCE names a file of two bytes of hours by which the wall clock is wrong, as a signed number in
+ * the machine's order; it is mapped, so that a test can set the clock at any time. FIFOFS_NO_RESEND has the
+ * kernel refuse to send requests again, as it did before Linux 6.9. With FIFOFS_SLOW_LOOK it takes a while
+ * until who has opened the control directory goes on.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NOTIFY_RESEND    7
+#define LOOK_USEC        500000
+#define SECONDS_PER_HOUR 3600
+
+static const volatile int16_t *hours;
+static int (*real_clock_gettime)(clockid_t, struct timespec *);
+static ssize_t (*real_writev)(int, const struct iovec *, int);
+static int (*real_openat)(int, const char *, int, ...);
+
+__attribute__((constructor)) static void prepare(void)
+{
+    const char *path = getenv("FIFOFS_PRETENCE");
+    int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    void *map;
+
+    real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
+    real_writev = dlsym(RTLD_NEXT, "writev");
+    real_openat = dlsym(RTLD_NEXT, "openat64");
+    if (fd < 0)
+        return;
+    map = mmap(NULL, sizeof *hours, PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+    if (map != MAP_FAILED)
+        hours = map;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int r = real_clock_gettime(clock, now);
+
+    if (r == 0 && clock == CLOCK_REALTIME && hours != NULL)
+        now->tv_sec += *hours * SECONDS_PER_HOUR;
+    return r;
+}
+
+static int asks_for_requests(const struct iovec *parts)
+{
+    const struct fuse_out_header *header = parts[0].iov_base;
+
+    return parts[0].iov_len == sizeof *header && header->unique == 0 &&
+           header->error == NOTIFY_RESEND;
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int n)
+{
+    if (n > 0 && asks_for_requests(parts) && getenv("FIFOFS_NO_RESEND") != NULL) {
+        errno = EINVAL;
+        return -1;
+    }
+    return real_writev(fd, parts, n);
+}
+
+/* The mode is there only where a file is made; elsewhere it is not looked at. */
+int openat64(int directory, const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list rest;
+    int fd;
+
+    va_start(rest, flags);
+    if ((flags & (O_CREAT | O_TMPFILE)) != 0)
+        mode = va_arg(rest, mode_t);
+    va_end(rest);
+    fd = real_openat(directory, path, flags, mode);
+    if (fd >= 0 && strcmp(path, ".fifofs") == 0 && getenv("FIFOFS_SLOW_LOOK") != NULL)
+        usleep(LOOK_USEC);
+    return fd;
+}

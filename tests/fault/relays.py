@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Workers that die while handles of exclusive creation are read and written: no byte is lost or comes twice.
+
+But for one case that is told: a write of no more than PIPE_BUF bytes may fail with EIO.
+"""
+
+import hashlib
+import os
+import random
+import select
+import time
+
+import fifofs_test
+from fault_support import PATIENCE_SECONDS, settle, start_stepped
+from fifofs_test import Mount, wait_until
+
+_KILLS = int(os.environ.get('FIFOFS_TEST_KILLS', '60'))
+_RELEASE = 18               # an opcode of linux/fuse.h
+_STREAM_BYTES = 1 << 20
+_WRITES = (65537, 4097, 300_000, 8192)
+
+
+def create(path, access):
+    return os.open(path, os.O_CREAT | os.O_EXCL | access, 0o600)
+
+
+def content(seed, size=_STREAM_BYTES):
+    return random.Random(seed).randbytes(size)
+
+
+def digest(data):
+    """What a child can return without anybody reading it."""
+    return len(data), hashlib.sha256(data).hexdigest()
+
+
+def write_in_pieces(descriptor, data, sizes):
+    """All of it, in writes of these sizes."""
+    at = turn = 0
+    while at < len(data):
+        piece = data[at:at + sizes[turn % len(sizes)]]
+        at += os.write(descriptor, piece)
+        turn += 1
+
+
+def read_to_end(descriptor, size=50_000):
+    pieces = []
+    while piece := os.read(descriptor, size):
+        pieces.append(piece)
+    return digest(b''.join(pieces))
+
+
+def create_and_write(path, data, sizes):
+    descriptor = create(path, os.O_WRONLY)
+    write_in_pieces(descriptor, data, sizes)
+    os.close(descriptor)
+
+
+def create_and_read(path):
+    return read_to_end(create(path, os.O_RDONLY))
+
+
+def write_to(path, data, sizes):
+    with open(path, 'wb', buffering=0) as stream:
+        write_in_pieces(stream.fileno(), data, sizes)
+
+
+def read_from(path):
+    """Slowly enough that the writer has to wait now and then."""
+    with open(path, 'rb', buffering=0) as stream:
+        pieces = []
+        while piece := stream.read(30_000):
+            pieces.append(piece)
+            time.sleep(0.0002)
+        return digest(b''.join(pieces))
+
+
+class AtEachStep(fifofs_test.TestCase):
+    deadline_seconds = 240
+
+    def setUp(self):
+        self.steps, self.mount = start_stepped(self, 'lifetime=keep')
+        self.path = self.mount.path
+        settle(self.path)
+
+    def each_step(self, *steps):
+        """The worker dies at the step, and the next ones do too where they come there again."""
+        for step in steps:
+            deaths = 1 if step in ('opened', 'kept', 'ended') else 3
+            with self.subTest(step=step):
+                self.steps.arm(0, step, times=deaths)
+                yield f'{self.path}/{step}'
+                self.assertTrue(self.steps.disarm(), f'{step} is never reached')
+                wait_until(lambda: self.mount.worker, PATIENCE_SECONDS, 'another worker')
+                settle(self.path)
+
+    def test_bytes_that_are_written(self):
+        data = content(1)
+        for path in self.each_step('opened', 'kept', 'filled', 'moved', 'answered', 'ended'):
+            writer = self.spawn(create_and_write, path, data, _WRITES)
+            wait_until(lambda: os.path.exists(path), PATIENCE_SECONDS, 'the name')
+            self.assertEqual(read_from(path), digest(data))
+            writer.result()
+
+    def test_bytes_that_are_read(self):
+        data = content(2)
+        for path in self.each_step('opened', 'kept', 'taken', 'copied', 'answered', 'ended'):
+            reader = self.spawn(create_and_read, path)
+            wait_until(lambda: os.path.exists(path), PATIENCE_SECONDS, 'the name')
+            write_to(path, data, _WRITES + (1, 100))
+            self.assertEqual(reader.result(), digest(data))
+
+    def test_small_write_of_which_nobody_knows_is_told(self):
+        self.steps.arm(0, 'put')
+        descriptor = create(self.path + '/new', os.O_RDWR)
+        self.assertEqual(fifofs_test.attempt(os.write, descriptor, b'x'), 'EIO')
+        self.assertTrue(self.steps.disarm())
+        self.assertEqual(os.write(descriptor, b'y'), 1)
+        self.assertEqual(os.read(descriptor, 10), b'xy')
+        os.close(descriptor)
+
+    def test_ends_that_were_closed_leave_nothing_open(self):
+        path = self.path + '/new'
+        for opcode, step in ((_RELEASE, 'read'), (0, 'ended')):
+            with self.subTest(step=step):
+                before = len(os.listdir(f'/proc/{self.mount.pid}/fd'))
+                descriptor = create(path, os.O_RDWR)
+                os.write(descriptor, bytes(5000))
+                self.steps.arm(opcode, step)
+                os.close(descriptor)
+                os.unlink(path)
+                wait_until(lambda: not self.steps.armed, PATIENCE_SECONDS, step)
+                settle(self.path)
+                wait_until(lambda: len(os.listdir(f'/proc/{self.mount.pid}/fd')) <= before,
+                           PATIENCE_SECONDS, 'all to be closed')
+
+
+class AtAnyMoment(fifofs_test.TestCase):
+    deadline_seconds = 600
+
+    def test_streams_of_many_handles_come_out_whole(self):
+        done = 0
+        turn = 0
+        with Mount('lifetime=keep') as mount:
+            while done < _KILLS:
+                turn += 1
+                seeds = range(turn * 10, turn * 10 + 3)
+                writers = [self.spawn(create_and_write, f'{mount.path}/w{seed}', content(seed),
+                                      _WRITES) for seed in seeds]
+                readers = [self.spawn(create_and_read, f'{mount.path}/r{seed}') for seed in seeds]
+                for seed in seeds:
+                    for letter in 'wr':
+                        wait_until(lambda name=f'{letter}{seed}':
+                                   os.path.exists(f'{mount.path}/{name}'), PATIENCE_SECONDS)
+                others = [self.spawn(read_from, f'{mount.path}/w{seed}') for seed in seeds]
+                others += [self.spawn(write_to, f'{mount.path}/r{seed}', content(seed), _WRITES)
+                           for seed in seeds]
+                ends = [os.pidfd_open(child.pid) for child in writers + readers]
+                while not self.all_ended(ends):
+                    time.sleep(random.uniform(0, 0.02))
+                    mount.kill_worker()
+                    settle(mount.path)
+                    done += 1
+                for descriptor in ends:
+                    os.close(descriptor)
+                for seed, writer, reader, taker, giver in zip(
+                        seeds, writers, readers, others[:3], others[3:]):
+                    writer.result()
+                    giver.result()
+                    self.assertEqual(taker.result(), digest(content(seed)), 'written')
+                    self.assertEqual(reader.result(), digest(content(seed)), 'read')
+                for name in os.listdir(mount.path):
+                    os.unlink(f'{mount.path}/{name}')
+            settle(mount.path)
+
+    @staticmethod
+    def all_ended(pidfds):
+        poll = select.poll()
+        for descriptor in pidfds:
+            poll.register(descriptor, select.POLLIN)
+        return len(poll.poll(0)) == len(pidfds)
+
+
+if __name__ == '__main__':
+    fifofs_test.main()
