@@ -117,7 +117,7 @@ struct FfRelays {
     /* Any thread. */
     GAsyncQueue *messages;
     int event;
-    gint asleep, stopped, prepared;
+    gint asleep, stopped;
     /* Bytes to write in all messages, and in those of each user (usercount.h); under a lock of their own. */
     GMutex kept_lock;
     gsize kept;
@@ -129,6 +129,11 @@ struct FfRelays {
     GThread *thread;
     /* Under the registry lock: the FIFO that it is about to open, or 0. */
     guint64 wanted;
+    /*
+     * Set by the thread under the registry lock: it may be waiting for the lock of any directory, so
+     * no LOOKUP is kept back for it. From the start until it has found where FIFOs are opened.
+     */
+    gboolean walks;
 
     /* The thread's own. Relays by FIFO, and by inotify watch; messages that wait, by request. */
     GHashTable *relays, *by_watch, *waiting;
@@ -146,6 +151,9 @@ void ff_relay_refuse(const Message *message, int error_number);
 
 /* Leave a request unanswered: it comes again to another worker. */
 void ff_relay_drop(const Message *message);
+
+/* Who waits for any of them, as they need to no longer. Registry locked. */
+GArray *ff_relay_take_waiters(FfRelays *relays);
 
 /* The FIFO has no relay any more. Registry locked. Return: (nullable): who waited for that. */
 GArray *ff_relay_end(FfRelays *relays, guint64 fifo);

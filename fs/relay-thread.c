@@ -69,23 +69,55 @@ static int open_cached_directory(const FfRelays *relays)
 {
     int directory = ff_fifoend_open_directory(relays->mountpoint, TRUE);
 
-    for (guint i = 1; i < CACHED_TRIES && directory == -EAGAIN && relays->prepared; i++) {
+    for (guint i = 1; i < CACHED_TRIES && directory == -EAGAIN && !relays->walks; i++) {
         g_usleep(CACHED_INTERVAL);
         directory = ff_fifoend_open_directory(relays->mountpoint, TRUE);
     }
     return directory;
 }
 
+/* Who is kept back may have the lock of a directory on our way, so nobody is while we walk. */
+static void set_walks(FfRelays *relays, gboolean walks)
+{
+    GArray *waiters = NULL;
+
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(relays->registry);
+
+        relays->walks = walks;
+        if (walks)
+            waiters = ff_relay_take_waiters(relays);
+    }
+    ff_relay_let_go(waiters);
+}
+
+static int walk_to_directory(FfRelays *relays)
+{
+    int directory;
+
+    set_walks(relays, TRUE);
+    FF_STEP("walking");
+    directory = ff_fifoend_open_directory(relays->mountpoint, FALSE);
+    set_walks(relays, FALSE);
+    return directory;
+}
+
+static int find_directory(FfRelays *relays)
+{
+    int directory = open_cached_directory(relays);
+
+    if (directory == -EAGAIN)
+        return walk_to_directory(relays);
+    if (relays->walks)
+        set_walks(relays, FALSE);
+    return directory;
+}
+
 static int open_fifo(FfRelays *relays, const Relay *relay)
 {
-    g_auto(FfAutoFd) directory = open_cached_directory(relays);
+    g_auto(FfAutoFd) directory = find_directory(relays);
     int fd;
 
-    if (directory == -EAGAIN) {
-        end_waiting(relays, relay->fifo);
-        directory = ff_fifoend_open_directory(relays->mountpoint, FALSE);
-        g_atomic_int_set(&relays->prepared, TRUE);
-    }
     fd = directory < 0 ? directory : open_in(relays, directory, relay);
     if (fd < 0)
         g_warning("cannot open FIFO %" G_GUINT64_FORMAT " of %s for process %d, which gets EIO: %s",
@@ -242,9 +274,8 @@ static void adopt_relay(FfRelays *relays, const Message *message)
 
 static void prepare(FfRelays *relays, const Message *message)
 {
-    int directory = ff_fifoend_open_directory(relays->mountpoint, FALSE);
+    int directory = walk_to_directory(relays);
 
-    g_atomic_int_set(&relays->prepared, TRUE);
     if (directory >= 0)
         close(directory);
     message->resume(message->resume_data);

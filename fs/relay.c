@@ -7,8 +7,9 @@
  * What is shared, under the registry lock, is that there is a relay of a FIFO, and who waits until it
  * is open (Relayed). Nobody may open the FIFO before us (fifoend.h), so all LOOKUPs of it are
  * kept back until then, except our own. That could be a deadlock if we needed the lock of a directory which
- * such a LOOKUP has. What we look up is cached, as a rule; else they are let go first, and whoever
- * opens the FIFO just then may take us for a reader, or may have gone when we look for one.
+ * such a LOOKUP has. What we look up is cached, as a rule; else all of them are let go first, and
+ * whoever opens one of these FIFOs just then may take us for a reader, or may have gone when we look
+ * for one.
  *
  * Before a reader has come a writing end is *unmet*, and nothing is written. That one comes is told
  * by inotify: epoll wakes nobody for it, as it changes nothing for writers that the kernel would
@@ -321,7 +322,7 @@ void ff_relays_expect(FfRelays *relays, FfNode *fifo, int flags, pid_t creator)
 
     relayed->access = flags & O_ACCMODE;
     relayed->creator = creator;
-    relayed->opening = g_atomic_int_get(&relays->prepared);
+    relayed->opening = TRUE;
     ff_relay_save(relays, relayed);
     ff_registry_set_relayed(relays->registry, fifo, TRUE);
     /* Until the kernel knows it by our own LOOKUP: it may be removed as soon as it is there. */
@@ -350,7 +351,7 @@ gboolean ff_relays_is_opening(const FfRelays *relays, guint64 fifo)
 {
     const Relayed *relayed = g_hash_table_lookup(relays->relayed, &fifo);
 
-    return relayed != NULL && (relayed->opening || relayed->closing);
+    return relayed != NULL && !relays->walks && (relayed->opening || relayed->closing);
 }
 
 void ff_relays_wait(FfRelays *relays, guint64 fifo, FfResume resume, gpointer data)
@@ -388,26 +389,34 @@ void ff_relay_let_go(GArray *waiters)
     g_array_unref(waiters);
 }
 
+GArray *ff_relay_take_waiters(FfRelays *relays)
+{
+    GArray *all = ff_resumes_new();
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, relays->relayed);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        Relayed *relayed = value;
+
+        if (relayed->waiters != NULL)
+            ff_resumes_move(relayed->waiters, all);
+    }
+    return all;
+}
+
 /* Those for whose FIFOs the thread was told to stop before it was told to open them. */
 static void let_all_go(FfRelays *relays)
 {
-    g_autoptr(GArray) all = ff_resumes_new();
+    GArray *all;
 
     {
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(relays->registry);
-        GHashTableIter iter;
-        gpointer value;
 
-        g_hash_table_iter_init(&iter, relays->relayed);
-        while (g_hash_table_iter_next(&iter, NULL, &value)) {
-            Relayed *relayed = value;
-
-            if (relayed->waiters != NULL)
-                ff_resumes_move(relayed->waiters, all);
-        }
+        all = ff_relay_take_waiters(relays);
         g_hash_table_remove_all(relays->relayed);
     }
-    ff_relay_let_go(g_steal_pointer(&all));
+    ff_relay_let_go(all);
 }
 
 static gboolean may_open_any(void)
@@ -441,6 +450,7 @@ FfRelays *ff_relays_new(FfRegistry *registry, FfWatch *watch, const char *mountp
     relays->watch = watch;
     relays->mountpoint = g_strdup(mountpoint);
     relays->transit = ff_kept_transit();
+    relays->walks = TRUE;
     relays->privileged = may_open_any();
     relays->relayed = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, relayed_free);
     relays->n_by_user = ff_user_counts_new();

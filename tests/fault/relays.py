@@ -8,11 +8,12 @@ import hashlib
 import os
 import random
 import select
+import tempfile
 import time
 
 import fifofs_test
-from fault_support import PATIENCE_SECONDS, settle, start_stepped
-from fifofs_test import Mount, wait_until
+from fault_support import PATIENCE_SECONDS, Steps, settle, start_stepped, stepped_mount
+from fifofs_test import Mount, attempt, wait_until
 
 _KILLS = int(os.environ.get('FIFOFS_TEST_KILLS', '60'))
 _RELEASE = 18               # an opcode of linux/fuse.h
@@ -112,7 +113,7 @@ class AtEachStep(fifofs_test.TestCase):
     def test_small_write_of_which_nobody_knows_is_told(self):
         self.steps.arm(0, 'put')
         descriptor = create(self.path + '/new', os.O_RDWR)
-        self.assertEqual(fifofs_test.attempt(os.write, descriptor, b'x'), 'EIO')
+        self.assertEqual(attempt(os.write, descriptor, b'x'), 'EIO')
         self.assertTrue(self.steps.disarm())
         self.assertEqual(os.write(descriptor, b'y'), 1)
         self.assertEqual(os.read(descriptor, 10), b'xy')
@@ -132,6 +133,27 @@ class AtEachStep(fifofs_test.TestCase):
                 settle(self.path)
                 wait_until(lambda: len(os.listdir(f'/proc/{self.mount.pid}/fd')) <= before,
                            PATIENCE_SECONDS, 'all to be closed')
+
+
+class Locks(fifofs_test.TestCase):
+    """Of directories, which whoever creates has while the daemon is asked."""
+
+    def test_who_has_the_lock_that_the_relay_thread_needs_is_answered(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix='fifofs-steps-'))
+        steps = Steps(folder + '/step')
+        steps.arm(0, 'walking', 0)
+        mount = self.enterContext(stepped_mount(steps, 'lifetime=keep'))
+        wait_until(lambda: steps.waits, PATIENCE_SECONDS, 'the relay thread to look around')
+        os.close(create(mount.path + '/closed', os.O_WRONLY))
+        queued = create(mount.path + '/queued', os.O_RDWR)
+        try:
+            for name in ('closed', 'queued'):
+                again = self.spawn(attempt, create, f'{mount.path}/{name}', os.O_RDWR)
+                self.assertEqual(again.result(), 'EEXIST', name)
+        finally:
+            steps.disarm()
+        self.assertEqual(os.write(queued, b'x'), 1)
+        os.close(queued)
 
 
 class AtAnyMoment(fifofs_test.TestCase):
