@@ -11,7 +11,8 @@ static int compare_numbers(const void *a, const void *b)
 
 void ff_close_all_but(guint first, int *kept, gsize n)
 {
-    qsort(kept, n, sizeof *kept, compare_numbers);
+    if (n > 0)
+        qsort(kept, n, sizeof *kept, compare_numbers);
     for (gsize i = 0; i < n; i++) {
         if ((guint)kept[i] > first)
             close_range(first, (guint)kept[i] - 1, 0);
