@@ -14,10 +14,11 @@
 #define USUAL_MMAP_MAX 65536
 
 /*
- * glibc fits these to what is asked for, until one of them is set. So they are what it would come to:
- * with its first ones, each of the pieces of 128 KiB that relays need would be mapped anew.
+ * glibc fits these to what is asked for, until one of them is set. With its first ones each of the
+ * pieces of 128 KiB that relays need would be mapped anew; with larger ones than these the heap would
+ * have holes where tables were that have grown, up to a tenth of all.
  */
-#define MMAP_THRESHOLD (1 << 20)
+#define MMAP_THRESHOLD (256 << 10)
 #define TRIM_THRESHOLD (2 * MMAP_THRESHOLD)
 
 static guintptr round_up(guintptr address)
