@@ -75,6 +75,11 @@ int ff_fifoend_open(int directory, guint64 fifo, int access)
     return both < 0 ? both : reopen(both, O_WRONLY);
 }
 
+int ff_fifoend_open_met_writer(int directory, guint64 fifo)
+{
+    return open_by_name(directory, fifo, O_WRONLY);
+}
+
 /*
  * A name that may not be cached is cached all the same (fs/fuse/dir.c fuse_dentry_settime()), and
  * would hold the FIFO for ever. It is dropped when it is looked up again and is not there.

@@ -31,5 +31,8 @@ int ff_fifoend_open_directory(const char *mountpoint, gboolean cached_only);
  */
 int ff_fifoend_open(int directory, guint64 fifo, int access);
 
+/* As ff_fifoend_open() does with O_WRONLY, but -ENXIO where nobody reads; it is taken for no reader. */
+int ff_fifoend_open_met_writer(int directory, guint64 fifo);
+
 /* From now on the name leads nowhere for us either: have the kernel forget what it was for. */
 void ff_fifoend_drop_name(int directory, const char *name);

@@ -53,12 +53,13 @@ static void set_wanted(FfRelays *relays, guint64 fifo)
     relays->wanted = fifo;
 }
 
-static int open_in(FfRelays *relays, int directory, const Relay *relay)
+static int open_in(FfRelays *relays, int directory, const Relay *relay, gboolean closing)
 {
     int fd;
 
     set_wanted(relays, relay->fifo);
-    fd = ff_fifoend_open(directory, relay->fifo, relay->access);
+    fd = closing ? ff_fifoend_open_met_writer(directory, relay->fifo)
+                 : ff_fifoend_open(directory, relay->fifo, relay->access);
     set_wanted(relays, 0);
     ff_fifoend_drop_name(directory, FF_FIFOEND_NAME);
     return fd;
@@ -113,13 +114,28 @@ static int find_directory(FfRelays *relays)
     return directory;
 }
 
+static gboolean is_closing(FfRelays *relays, guint64 fifo)
+{
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(relays->registry);
+    const Relayed *relayed = g_hash_table_lookup(relays->relayed, &fifo);
+
+    return relayed->closing;
+}
+
+/*
+ * Its creator may have closed it while we walked, and others have it by now, who would take us for
+ * the other end. Only a reader who waits for a writer is to see that there was one.
+ */
 static int open_fifo(FfRelays *relays, const Relay *relay)
 {
     g_auto(FfAutoFd) directory = find_directory(relays);
+    gboolean closing = is_closing(relays, relay->fifo);
     int fd;
 
-    fd = directory < 0 ? directory : open_in(relays, directory, relay);
-    if (fd < 0)
+    if (closing && relay->access != O_WRONLY)
+        return -1;
+    fd = directory < 0 ? directory : open_in(relays, directory, relay, closing);
+    if (fd < 0 && !closing)
         g_warning("cannot open FIFO %" G_GUINT64_FORMAT " of %s for process %d, which gets EIO: %s",
                   relay->fifo, relays->mountpoint, relay->creator, g_strerror(-fd));
     return fd;

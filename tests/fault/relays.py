@@ -13,7 +13,7 @@ import time
 
 import fifofs_test
 from fault_support import PATIENCE_SECONDS, Steps, settle, start_stepped, stepped_mount
-from fifofs_test import Mount, attempt, wait_until
+from fifofs_test import Mount, attempt, stuck_in_open, wait_until
 
 _KILLS = int(os.environ.get('FIFOFS_TEST_KILLS', '60'))
 _RELEASE = 18               # an opcode of linux/fuse.h
@@ -139,22 +139,51 @@ class AtEachStep(fifofs_test.TestCase):
 class Locks(fifofs_test.TestCase):
     """Of directories, which whoever creates has while the daemon is asked."""
 
-    def test_who_has_the_lock_that_the_relay_thread_needs_is_answered(self):
+    def waiting_thread(self):
+        """The Steps and the path of a mount whose relay thread has yet to find where FIFOs are opened."""
         folder = self.enterContext(tempfile.TemporaryDirectory(prefix='fifofs-steps-'))
         steps = Steps(folder + '/step')
         steps.arm(0, 'walking', 0)
         mount = self.enterContext(stepped_mount(steps, 'lifetime=keep'))
         wait_until(lambda: steps.waits, PATIENCE_SECONDS, 'the relay thread to look around')
-        os.close(create(mount.path + '/closed', os.O_WRONLY))
-        queued = create(mount.path + '/queued', os.O_RDWR)
+        return steps, mount.path
+
+    def test_who_has_the_lock_that_the_relay_thread_needs_is_answered(self):
+        steps, path = self.waiting_thread()
+        os.close(create(path + '/closed', os.O_WRONLY))
+        queued = create(path + '/queued', os.O_RDWR)
         try:
             for name in ('closed', 'queued'):
-                again = self.spawn(attempt, create, f'{mount.path}/{name}', os.O_RDWR)
+                again = self.spawn(attempt, create, f'{path}/{name}', os.O_RDWR)
                 self.assertEqual(again.result(), 'EEXIST', name)
         finally:
             steps.disarm()
         self.assertEqual(os.write(queued, b'x'), 1)
         os.close(queued)
+
+    @staticmethod
+    def read_without(descriptor, path):
+        os.close(descriptor)
+        return read_from(path)
+
+    def test_who_closes_before_it_is_opened_is_nobodys_other_end(self):
+        steps, path = self.waiting_thread()
+        for access in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):
+            os.close(create(f'{path}/{access}', access))
+        writers = [self.spawn(write_to, f'{path}/{access}', b'hello', (5,))
+                   for access in range(3)]
+        for writer in writers:
+            stuck_in_open(writer.pid)
+        read_too = create(path + '/read', os.O_WRONLY)
+        reader = self.spawn(self.read_without, read_too, path + '/read')
+        stuck_in_open(reader.pid)
+        os.close(read_too)
+        steps.disarm()
+        self.assertEqual(reader.result(), digest(b''))
+        for access, writer in enumerate(writers):
+            stuck_in_open(writer.pid)
+            self.assertEqual(read_from(f'{path}/{access}'), digest(b'hello'))
+            writer.result()
 
 
 class AtAnyMoment(fifofs_test.TestCase):
