@@ -185,7 +185,7 @@ void ff_relay_record(FfRelays *relays, Message *message)
 
     if (relays->transit == NULL)
         return;
-    if (message->done == 0) {
+    if (message->done == message->recorded_done) {
         ff_transit_done(relays->transit);
         return;
     }
@@ -193,6 +193,7 @@ void ff_relay_record(FfRelays *relays, Message *message)
     keep_write(relays->journal, message->number.unique, (gint64)message->done);
     ff_journal_commit(relays->journal);
     message->recorded = TRUE;
+    message->recorded_done = message->done;
     ff_transit_done(relays->transit);
 }
 
@@ -222,7 +223,7 @@ static GBytes *find_recorded(FfRelays *relays, const Message *message)
 /* Return: FALSE where it is answered. */
 static gboolean resume_write(Message *message, gint64 done)
 {
-    message->done = (gsize)CLAMP(done, 0, FF_RELAY_BYTES);
+    message->done = message->recorded_done = (gsize)CLAMP(done, 0, FF_RELAY_BYTES);
     if (done < 0)
         fuse_reply_err(message->req, EIO);
     /* Where there was less room for what comes again it has come shorter. */

@@ -48,8 +48,9 @@ typedef struct {
     gpointer resume_data;
     /* Bytes of a read or a write, and how many of them are written. */
     gsize size, done;
-    /* That is written down for who comes after us (relay-kept.c). */
+    /* That is written down for who comes after us (relay-kept.c); and what `done` was then. */
     gboolean recorded;
+    gsize recorded_done;
     /* Where the bytes to write are counted, and for whom, while they are here; or NULL. */
     FfRelays *keeper;
     uid_t user;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -116,14 +117,25 @@ static int write_directly(const FfTransitEnd *transit, guint64 unique, int fifo,
     return r;
 }
 
-/* What is staged and does not fit was staged in vain. */
+/*
+ * What is staged and does not fit was staged in vain. With less than a page to go all buffers are in
+ * use, and none takes bytes behind others that were spliced.
+ */
 static gsize room_of(int fifo)
 {
     int capacity = fcntl(fifo, F_GETPIPE_SZ), n;
 
     if (capacity < 0 || ioctl(fifo, FIONREAD, &n) < 0)
         return FF_TRANSIT_DATA_BYTES;
-    return CLAMP((gsize)MAX(capacity - n, 0), PIPE_BUF, FF_TRANSIT_DATA_BYTES);
+    return capacity - n < PIPE_BUF ? 0 : MIN((gsize)(capacity - n), FF_TRANSIT_DATA_BYTES);
+}
+
+/* Why a FIFO without room takes nothing. */
+static int refusal_of(int fifo)
+{
+    struct pollfd look = {.fd = fifo, .events = POLLOUT};
+
+    return poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0 ? -EPIPE : -EAGAIN;
 }
 
 /* As much of it as the FIFO takes, or the staging pipe. Return: 0 or -errno. */
@@ -135,6 +147,8 @@ static int write_staged(const FfTransitEnd *transit, guint64 unique, int fifo, c
     gssize length, moved = 1;
     int r = 0;
 
+    if (room == 0)
+        return refusal_of(fifo);
     begin(transit, PHASE_FILL, unique, *done);
     length = write(transit->in, data + *done, MIN(size - *done, room));
     if (length < 0)
