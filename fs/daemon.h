@@ -22,7 +22,8 @@
  *    (holds.c). It waits for no lock of a directory but that of `.fifofs`.
  *
  * Locks: the registry lock is the only one, but for one in each open control file, which comes
- * before it. Nobody holds it across a notification, an open, an inotify_add_watch() or an answer:
+ * before it, and one for what relays keep in memory, inside which no other is taken. Nobody holds it
+ * across a notification, an open, an inotify_add_watch() or an answer:
  * one from another thread waits for the ring thread that has brought the request.
  */
 #pragma once
@@ -73,3 +74,9 @@ typedef struct {
     /* When it was mounted: the times of the control files. */
     struct timespec mounted;
 } FfDaemon;
+
+/*
+ * Free all but the options. The session has been stopped, and before it what waits for the mount;
+ * the rest is stopped here. Parts that are NULL were never made.
+ */
+void ff_daemon_free_parts(FfDaemon *daemon);

@@ -446,6 +446,7 @@ FfRelays *ff_relays_new(FfRegistry *registry, FfWatch *watch, const char *mountp
 {
     FfRelays *relays = g_new0(FfRelays, 1);
 
+    g_mutex_init(&relays->kept_lock);
     relays->registry = registry;
     relays->watch = watch;
     relays->mountpoint = g_strdup(mountpoint);
@@ -513,6 +514,7 @@ void ff_relays_free(FfRelays *relays)
     close(relays->event);
     close(relays->inotify);
     g_async_queue_unref(relays->messages);
+    g_mutex_clear(&relays->kept_lock);
     g_hash_table_unref(relays->relayed);
     g_hash_table_unref(relays->n_by_user);
     g_hash_table_unref(relays->kept_by_user);
