@@ -290,7 +290,8 @@ static void adopt_relay(FfRelays *relays, const Message *message)
 
 static void prepare(FfRelays *relays, const Message *message)
 {
-    int directory = walk_to_directory(relays);
+    /* A relay may have come first. */
+    int directory = relays->walks ? walk_to_directory(relays) : -1;
 
     if (directory >= 0)
         close(directory);
