@@ -93,6 +93,10 @@ static void look_at(const Look *look, FfOpener *opener, Waiting *readers, Waitin
     if (threadfd < 0)
         return;
     result = look_at_thread(look, threadfd, opener->tid, &waiter, &fd);
+    if (result == FF_WAITER_FOUND && waiter.supposed && !opener->looked_at) {
+        close(fd);
+        result = FF_WAITER_UNRESOLVED;
+    }
     if (result == FF_WAITER_UNRESOLVED)
         opener->state = FF_OPENER_UNRESOLVED;
     if (result != FF_WAITER_FOUND)

@@ -25,7 +25,7 @@ typedef struct {
     pid_t tid;
     /* It has waited long enough. */
     gboolean due;
-    /* The caller's. */
+    /* Not for the first time: who is only supposed to wait is taken to do so then. */
     gboolean looked_at;
     /* Set by ff_release(). */
     FfOpenerState state;

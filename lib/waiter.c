@@ -405,5 +405,6 @@ FfWaiterResult ff_waiter_look(int threadfd, pid_t tid, const FfWaiterLimits *lim
      * A thread of which it is only supposed that it sleeps there is counted only if it turns out to
      * be true.
      */
+    waiter->supposed = sleep == SLEEP_UNKNOWN;
     return sleep == SLEEP_IN_FIFO_OPEN || result == FF_WAITER_FOUND ? result : FF_WAITER_NONE;
 }
