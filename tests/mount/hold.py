@@ -51,7 +51,8 @@ class HoldTestCase(LifetimeTestCase):
     deadline_seconds = 60
 
     def mount(self, options='linger=1h'):
-        return super().mount(options)
+        """Only one that has gone to the background is known to be ready to hold what comes."""
+        return super().mount(options, foreground='hold=' not in options)
 
     def ends(self, name):
         """What the supervisor has open of the FIFO: the access modes."""
@@ -208,10 +209,9 @@ class WhatIsKept(HoldTestCase):
         self.assertEqual(self.spawn(read_all, path).result(), block)
 
     def test_it_is_held_when_its_maker_is_told_that_it_is_there(self):
-        # Ready for it is one that has gone to the background.
-        daemon = self.enterContext(Mount('linger=1h,hold=read', foreground=False))
+        base = self.mount('linger=1h,hold=read')
         for number in range(100):
-            path = f'{daemon.path}/{number}'
+            path = f'{base}/{number}'
             os.mkfifo(path)
             self.close(self.open(path, os.O_WRONLY | os.O_NONBLOCK))
             self.close(self.open(path + 'x', os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT))

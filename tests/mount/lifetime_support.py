@@ -130,9 +130,9 @@ def _hold(function, arguments, tell):
 
 class LifetimeTestCase(fifofs_test.TestCase):
 
-    def mount(self, options=''):
+    def mount(self, options='', **keywords):
         """A mount for this test; returns its path. The daemon is in self.daemon."""
-        self.daemon = self.enterContext(Mount(options))
+        self.daemon = self.enterContext(Mount(options, **keywords))
         return self.daemon.path
 
     def create(self, *paths):

@@ -6,6 +6,7 @@ import functools
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -164,18 +165,22 @@ class Mount(_Filesystem):
     to run the daemon as. With foreground=False the daemon backgrounds itself as it does for
     people; the test, a subreaper, then adopts it and so knows its pid and sees how it ends.
     program is another one than FIFOFS_BIN, and environment what it gets beside that of the test.
+
+    It answers a moment before it is ready, which it tells systemd, or who started it. Without
+    until_ready that is not waited for.
     """
 
     kind = FIFOFS
 
     def __init__(self, options='', arguments=(), foreground=True, user=None, program=None,
-                 environment=None):
+                 environment=None, until_ready=True):
         self._options = options
+        self._until_ready = until_ready
         self._arguments = list(arguments)
         self._foreground = foreground
         self._user = user
         self._program = program
-        self._extra_environment = environment or {}
+        self._extra_environment = dict(environment or {})
         self._status = None
         self._expected_status = 0
         self.pid = None
@@ -220,6 +225,9 @@ class Mount(_Filesystem):
         command = [self._program or binary('FIFOFS_BIN'), *self._arguments]
         command += ['-o', self._options] if self._options else []
         command += ['-f', self.path] if self._foreground else [self.path]
+        notified = None
+        if self._foreground and self._until_ready and os.environ.get('FIFOFS_TELLS_READY') != '0':
+            notified = self._be_notified()
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 0 if self._foreground else 1, 0, 0, 0)
         with open(self._base + '/daemon.log', 'wb') as log:
             process = subprocess.Popen(
@@ -233,6 +241,29 @@ class Mount(_Filesystem):
         if self._status is not None:
             raise AssertionError(f'the daemon ended at start: {self._verdict()}')
         self._wait_for_answer()
+        if notified is not None:
+            self._wait_until_ready(notified)
+
+    def _be_notified(self):
+        """A socket as that of systemd (sd_notify(3))."""
+        address = self._base + '/notify'
+        notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notified.bind(address)
+        os.chmod(address, 0o666)
+        notified.setblocking(False)
+        self._extra_environment['NOTIFY_SOCKET'] = address
+        return notified
+
+    def _wait_until_ready(self, notified):
+        """What is told later is told nobody."""
+        def is_ready():
+            told = attempt(notified.recv, 4096)
+            return told != 'EAGAIN' and b'READY=1' in told or self._has_ended()
+
+        with notified:
+            wait_until(is_ready, _END_SECONDS, 'the daemon to be ready')
+        if self._status is not None:
+            raise AssertionError(f'the daemon ended at start: {self._verdict()}')
 
     def _credentials(self):
         """The keywords that make subprocess run something as the user of the mount."""
