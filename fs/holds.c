@@ -654,6 +654,11 @@ void ff_holds_start(FfHolds *holds, struct fuse_session *fuse)
     holds->thread = g_thread_new("holds", work, holds);
 }
 
+GMainContext *ff_holds_context(const FfHolds *holds)
+{
+    return holds->context;
+}
+
 void ff_holds_listen(FfHolds *holds, FfHoldsFoundFunc func, gpointer data)
 {
     holds->found = func;

@@ -37,6 +37,9 @@ FfHolds *ff_holds_new(FfRegistry *registry, int socket, gboolean able);
 /* Who wants to know what probes have found. */
 void ff_holds_listen(FfHolds *holds, FfHoldsFoundFunc func, gpointer data);
 
+/* Of the holds thread, which waits for no lock of a directory, and so never for who is kept back. */
+GMainContext *ff_holds_context(const FfHolds *holds);
+
 /* The session is there to be notified; @fuse as ff_session_fuse(). */
 void ff_holds_start(FfHolds *holds, struct fuse_session *fuse);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -51,6 +52,15 @@ static int new_transit(void)
     return -1;
 }
 
+static int new_staging(int *staging)
+{
+    if (pipe2(staging, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -1;
+    /* Else more is done in pieces. */
+    fcntl(staging[0], F_SETPIPE_SZ, 2 * FF_TRANSIT_DATA_BYTES);
+    return 0;
+}
+
 FfKeeper *ff_keeper_new(void)
 {
     FfKeeper *keeper = g_new0(FfKeeper, 1);
@@ -60,13 +70,10 @@ FfKeeper *ff_keeper_new(void)
     keeper->staging[0] = keeper->staging[1] = keeper->list = -1;
     keeper->not_kept = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     keeper->transit = new_transit();
-    if (keeper->transit < 0 || keeper->not_kept < 0 ||
-        pipe2(keeper->staging, O_CLOEXEC | O_NONBLOCK) < 0) {
+    if (keeper->transit < 0 || keeper->not_kept < 0 || new_staging(keeper->staging) < 0) {
         ff_keeper_free(keeper);
         return NULL;
     }
-    /* Else more is done in pieces. */
-    fcntl(keeper->staging[0], F_SETPIPE_SZ, 2 * FF_TRANSIT_DATA_BYTES);
     return keeper;
 }
 
@@ -87,6 +94,32 @@ void ff_keeper_free(FfKeeper *keeper)
     close_valid(keeper->list);
     close_valid(keeper->not_kept);
     g_free(keeper);
+}
+
+static gboolean abandon_record(FfKeeper *keeper, int transit)
+{
+    g_autofree FfTransit *old = g_new(FfTransit, 1), *new = g_new(FfTransit, 1);
+
+    if (transit < 0 || pread(keeper->transit, old, sizeof *old, 0) != sizeof *old)
+        return FALSE;
+    ff_transit_abandon(old, new);
+    return pwrite(transit, new, sizeof *new, 0) == sizeof *new;
+}
+
+gboolean ff_keeper_abandon(FfKeeper *keeper)
+{
+    int staging[2], transit = new_transit();
+
+    if (!abandon_record(keeper, transit) || new_staging(staging) < 0) {
+        close_valid(transit);
+        return FALSE;
+    }
+    close(keeper->transit);
+    close(keeper->staging[0]);
+    close(keeper->staging[1]);
+    keeper->transit = transit;
+    memcpy(keeper->staging, staging, sizeof staging);
+    return TRUE;
 }
 
 static void keep(FfKeeper *keeper, guint64 fifo, int fd)

@@ -23,6 +23,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FfKeeper, ff_keeper_free)
 void ff_keeper_take(FfKeeper *keeper, const FfKeepMessage *message, int fd);
 
 /**
+ * ff_keeper_abandon() - the last worker was killed and does not end
+ *
+ * It may wait in the middle of a transfer (ff_transit_abandon()): the next ones get another staging
+ * pipe.
+ *
+ * Return: FALSE, with errno, where there is no room for one. Then nothing may be lent any more.
+ */
+gboolean ff_keeper_abandon(FfKeeper *keeper);
+
+/**
  * ff_keeper_lend() - for a worker that is about to be started
  * @fds: gets the descriptors by FfHandover, which stay the keeper's
  *

@@ -49,7 +49,6 @@ static void note(const FfKeepEntry *entry)
 void ff_kept_adopt(void)
 {
     g_autoptr(GArray) entries = NULL;
-    guint64 n;
 
     if (g_getenv(FF_ENV_RELAYS) == NULL) {
         close_range(FF_HANDOVER_LAST_OF_ALL + 1, ~0U, 0);
@@ -58,9 +57,6 @@ void ff_kept_adopt(void)
     entries = read_list();
     close_others(entries);
     close(FF_HANDOVER_RELAYS);
-    /* What the last worker has not heard. */
-    if (read(FF_HANDOVER_NOT_KEPT, &n, sizeof n) > 0)
-        g_debug("the last worker has closed more FIFOs");
     transit.record = mmap(NULL, FF_TRANSIT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
                           FF_HANDOVER_TRANSIT, 0);
     close(FF_HANDOVER_TRANSIT);
@@ -131,13 +127,26 @@ void ff_kept_keep(guint64 fifo, int fd)
         tell(FF_KEEP, fifo, fd);
 }
 
+/* What was told of another one after its time is told no more. */
+static void drain(void)
+{
+    guint64 n;
+
+    if (read(FF_HANDOVER_NOT_KEPT, &n, sizeof n) > 0)
+        g_debug("the supervisor has closed a FIFO late");
+}
+
 /* Else somebody would take what is closed a moment later for the other end. */
 static void await_close(void)
 {
     struct pollfd told = {.fd = FF_HANDOVER_NOT_KEPT, .events = POLLIN};
     guint64 n;
+    int r;
 
-    if (poll(&told, 1, PATIENCE_MS) != 1 || read(FF_HANDOVER_NOT_KEPT, &n, sizeof n) < 0)
+    do
+        r = poll(&told, 1, PATIENCE_MS);
+    while (r < 0 && errno == EINTR);
+    if (r != 1 || read(FF_HANDOVER_NOT_KEPT, &n, sizeof n) < 0)
         g_debug("the supervisor does not say that a FIFO is closed");
 }
 
@@ -145,6 +154,7 @@ void ff_kept_forget(guint64 fifo)
 {
     if (transit.record == NULL)
         return;
+    drain();
     tell(FF_KEEP_NO_MORE, fifo, -1);
     await_close();
 }

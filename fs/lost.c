@@ -5,6 +5,8 @@
 
 #include "fusewire.h"
 #include "node.h"
+#include "ops.h"
+#include "relay.h"
 
 /* The opcode stands in the lowest eight bits. */
 #define OPCODE_BITS 8
@@ -43,7 +45,7 @@ static struct fuse_entry_out entry_of(const FfNode *node)
 static void answer_carried_out(FfRegistry *registry, int fuse_fd, guint32 opcode, guint64 unique,
                                guint64 node_id)
 {
-    FfNode *node = node_id == 0 ? NULL : ff_registry_find(registry, node_id);
+    FfNode *node = node_id == 0 ? NULL : ff_registry_find(registry, ff_relay_fifo(node_id));
 
     if (node_id == 0) {
         answer(fuse_fd, unique, 0, NULL, 0);
@@ -51,6 +53,10 @@ static void answer_carried_out(FfRegistry *registry, int fuse_fd, guint32 opcode
         struct fuse_entry_out entry = entry_of(node);
 
         answer(fuse_fd, unique, 0, &entry, sizeof entry);
+    } else if (node != NULL && opcode == FUSE_CREATE && ff_relay_owns(node_id)) {
+        FfCreated created = ff_op_relay_created(node);
+
+        answer(fuse_fd, unique, 0, &created, sizeof created);
     } else {
         answer(fuse_fd, unique, -EIO, NULL, 0);
     }
@@ -77,6 +83,7 @@ void ff_lost_answer(FfJournal *journal, FfRegistry *registry, int fuse_fd)
 {
     guint64 *numbers = ff_journal_lately_read(journal);
 
+    ff_relays_answer_lost(journal, fuse_fd);
     for (gsize i = 1; i < FF_LOGFILE_N_LATELY_READ; i++) {
         guint32 opcode = numbers[i] & OPCODE_MASK;
         guint64 unique = numbers[i] >> OPCODE_BITS, node_id;

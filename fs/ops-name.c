@@ -22,11 +22,13 @@ typedef struct NameRequest NameRequest;
 
 /* Not an answer: the watch thread, or that of the holds, will serve the request once more. */
 #define KEPT_BACK 1
+/* Not an answer either: the kernel sends it again, to another worker. */
+#define LEFT 2
 
 struct NameRequest {
     /*
-     * Carry it out. Registry locked. Return: 0, -errno or KEPT_BACK; @entry is filled in where that
-     * is the answer.
+     * Carry it out. Registry locked. Return: 0, -errno, KEPT_BACK or LEFT; @entry is filled in where
+     * that is the answer.
      */
     int (*carry_out)(NameRequest *request, FfDaemon *daemon, struct fuse_entry_param *entry);
     fuse_req_t req;
@@ -176,7 +178,9 @@ static void serve(gpointer data)
         if (r == KEPT_BACK)
             g_steal_pointer(&request);
     }
-    if (r == KEPT_BACK)
+    if (r == LEFT)
+        fuse_reply_none(request->req);
+    if (r == KEPT_BACK || r == LEFT)
         return;
     if (request->unseen)
         ff_kernel_refresh(ff_session_fuse(daemon->session), request->parent);
@@ -203,6 +207,7 @@ void ff_op_forget(fuse_req_t req, fuse_ino_t id, uint64_t n)
         ff_watch_catch_up(daemon->watch);
         ff_ops_forget(daemon, id, n);
     }
+    ff_op_relay_forget(daemon, id);
     fuse_reply_none(req);
 }
 
@@ -217,6 +222,8 @@ void ff_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *f
         for (size_t i = 0; i < count; i++)
             ff_ops_forget(daemon, forgets[i].ino, forgets[i].nlookup);
     }
+    for (size_t i = 0; i < count; i++)
+        ff_op_relay_forget(daemon, forgets[i].ino);
     fuse_reply_none(req);
 }
 
@@ -287,6 +294,8 @@ static int make_exclusively(NameRequest *request, FfDaemon *daemon, struct fuse_
     FfNode *node;
     int r;
 
+    if (ff_relays_are_left(daemon->relays))
+        return LEFT;
     if (ff_uring_carries(request->req) ||
         !ff_relays_can_serve(daemon->relays, owner_of_new(request->req)))
         return -EOPNOTSUPP;

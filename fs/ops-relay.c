@@ -14,13 +14,7 @@
 #include "control.h"
 #include "fusewire.h"
 
-/* As FUSE_CREATE wants it; libfuse knows no FOPEN_STREAM. */
-typedef struct {
-    struct fuse_entry_out entry;
-    struct fuse_open_out open;
-} Created;
-
-G_STATIC_ASSERT(sizeof(Created) == sizeof(struct fuse_entry_out) + sizeof(struct fuse_open_out));
+G_STATIC_ASSERT(sizeof(FfCreated) == sizeof(struct fuse_entry_out) + sizeof(struct fuse_open_out));
 
 void ff_op_relay_stat(const FfNode *fifo, struct stat *st)
 {
@@ -42,23 +36,49 @@ void ff_op_relay_fill_entry(FfDaemon *daemon, FfNode *fifo, int flags, pid_t cre
  * A stream has no position, so that one thread can read while another writes
  * (fs/fuse/file.c fuse_finish_open(), FMODE_ATOMIC_POS).
  */
-void ff_op_relay_reply_created(fuse_req_t req, const struct fuse_entry_param *entry)
+static FfCreated created_of(const struct fuse_entry_param *entry)
 {
-    FfDaemon *daemon = ff_ops_daemon(req);
-    guint64 fifo = ff_relay_fifo(entry->ino);
-    Created created = {
+    return (FfCreated){
         .entry = {.nodeid = entry->ino,
                   .generation = entry->generation,
                   .attr = ff_fuse_attr(&entry->attr)},
         .open = {.fh = entry->ino,
                  .open_flags = FOPEN_DIRECT_IO | FOPEN_NONSEEKABLE | FOPEN_STREAM},
     };
+}
+
+FfCreated ff_op_relay_created(const FfNode *fifo)
+{
+    struct fuse_entry_param entry = {.ino = fifo->id | FF_RELAY_BIT, .generation = 1};
+
+    ff_op_relay_stat(fifo, &entry.attr);
+    return created_of(&entry);
+}
+
+void ff_op_relay_reply_created(fuse_req_t req, const struct fuse_entry_param *entry)
+{
+    FfDaemon *daemon = ff_ops_daemon(req);
+    guint64 fifo = ff_relay_fifo(entry->ino);
+    FfCreated created = created_of(entry);
     struct iovec answer = {&created, sizeof created};
 
     /* Before the answer, as what comes after it is for the relay. */
     ff_relays_open(daemon->relays, fifo);
     if (fuse_reply_iov(req, &answer, 1) < 0)
         ff_relays_release(daemon->relays, NULL, fifo);
+}
+
+static gboolean is_relayed(const FfDaemon *daemon, guint64 fifo)
+{
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
+
+    return ff_relays_has(daemon->relays, fifo);
+}
+
+void ff_op_relay_forget(FfDaemon *daemon, guint64 id)
+{
+    if (ff_relay_owns(id) && is_relayed(daemon, ff_relay_fifo(id)))
+        ff_relays_release(daemon->relays, NULL, ff_relay_fifo(id));
 }
 
 gboolean ff_op_relay_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)

@@ -119,6 +119,8 @@ static void op_init(void *data, struct fuse_conn_info *conn)
     daemon->has_acls = (conn->want & FUSE_CAP_POSIX_ACL) != 0;
     conn->time_gran = 1;
     conn->max_write = MIN(conn->max_write, FF_RELAY_BYTES);
+    /* RELEASE is sent in the background: one that had to wait would be overtaken by a LOOKUP. */
+    conn->max_background = G_MAXUINT16;
 }
 
 const struct fuse_lowlevel_ops ff_ops = {

@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <linux/fuse.h>
+
 #include "daemon.h"
 
 extern const struct fuse_lowlevel_ops ff_ops;
@@ -78,8 +80,23 @@ void ff_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 void ff_op_relay_fill_entry(FfDaemon *daemon, FfNode *fifo, int flags, pid_t creator,
                             struct fuse_entry_param *entry);
 
+/* As FUSE_CREATE wants it; libfuse knows no FOPEN_STREAM. */
+typedef struct {
+    struct fuse_entry_out entry;
+    struct fuse_open_out open;
+} FfCreated;
+
+/* What its creator is answered. Registry locked. */
+FfCreated ff_op_relay_created(const FfNode *fifo);
+
 /* Answer with that, and have it relayed. */
 void ff_op_relay_reply_created(fuse_req_t req, const struct fuse_entry_param *entry);
+
+/*
+ * The kernel has forgotten an inode. If that of a relay, nobody has its handle any more, though a
+ * former worker may have read the RELEASE and said nothing.
+ */
+void ff_op_relay_forget(FfDaemon *daemon, guint64 id);
 
 /* Attributes of the inode that its creator has. Registry locked. */
 void ff_op_relay_stat(const FfNode *fifo, struct stat *st);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "fusewire.h"
 #include "packing.h"
 
 enum { FLAG_OPENED = 1, FLAG_MET = 2, FLAG_USED = 4 };
@@ -100,15 +101,16 @@ static void take_over_relay(guint64 fifo, GBytes *bytes, gpointer data)
 
     /* Whoever has it, nobody can find it: its last end is closed. */
     if (node == NULL) {
+        ff_kept_forget(fifo);
         if (fd >= 0)
             close(fd);
-        ff_kept_forget(fifo);
         g_array_append_val(takeover->gone, fifo);
         return;
     }
     relayed = ff_relay_new_relayed(relays, node);
     read_relayed(relayed, bytes);
     relayed->posted = TRUE;
+    relayed->opening = !relayed->opened;
     ff_registry_set_relayed(relays->registry, node, !relayed->used);
     if (relayed->poll_number != 0)
         g_array_append_val(takeover->poll_numbers, relayed->poll_number);
@@ -166,6 +168,8 @@ void ff_relays_take_over(FfRelays *relays, FfSession *session)
     if (relays->transit == NULL)
         return;
     take_over_transit(relays);
+    /* LOOKUPs come again; the thread tells when it has to walk. */
+    relays->walks = FALSE;
     ff_journal_foreach_kept(relays->journal, FF_KEPT_RELAY, take_over_relay, &takeover);
     for (guint i = 0; i < gone->len; i++)
         ff_relay_save_end(relays, g_array_index(gone, guint64, i));
@@ -220,6 +224,14 @@ static GBytes *find_recorded(FfRelays *relays, const Message *message)
     return bytes == NULL ? NULL : g_bytes_ref(bytes);
 }
 
+static void answer_read(Message *message, FfUnpacker *in)
+{
+    gsize length;
+    const guint8 *bytes = ff_unpack_bytes(in, &length);
+
+    fuse_reply_buf(message->req, (const char *)bytes, length);
+}
+
 /* Return: FALSE where it is answered. */
 static gboolean resume_write(Message *message, gint64 done)
 {
@@ -238,6 +250,7 @@ gboolean ff_relay_resume(FfRelays *relays, Message *message)
     gconstpointer start;
     gsize length;
     FfUnpacker in;
+    guint64 kind;
     gboolean goes_on = FALSE;
 
     if (recorded == NULL)
@@ -245,13 +258,13 @@ gboolean ff_relay_resume(FfRelays *relays, Message *message)
     message->recorded = TRUE;
     start = g_bytes_get_data(recorded, &length);
     in = ff_unpacker(start, length);
-    if (ff_unpack_unsigned(&in) == KIND_WRITE && message->kind == MESSAGE_WRITE) {
+    kind = ff_unpack_unsigned(&in);
+    if (kind == KIND_WRITE && message->kind == MESSAGE_WRITE)
         goes_on = resume_write(message, ff_unpack_signed(&in));
-    } else {
-        const guint8 *bytes = ff_unpack_bytes(&in, &length);
-
-        fuse_reply_buf(message->req, (const char *)bytes, length);
-    }
+    else if (kind == KIND_READ && message->kind == MESSAGE_READ)
+        answer_read(message, &in);
+    else
+        fuse_reply_err(message->req, EIO);
     if (!goes_on)
         ff_relay_strike(relays, message);
     return goes_on;
@@ -260,6 +273,44 @@ gboolean ff_relay_resume(FfRelays *relays, Message *message)
 static void collect_transfer(guint64 number, GBytes *bytes, gpointer data)
 {
     g_array_append_val((GArray *)data, number);
+}
+
+/* Return: 0 with the body of an answer, or -errno. */
+static int lost_answer(GBytes *recorded, GByteArray *body)
+{
+    gsize length;
+    gconstpointer start = g_bytes_get_data(recorded, &length);
+    FfUnpacker in = ff_unpacker(start, length);
+    struct fuse_write_out written = {0};
+    const guint8 *bytes;
+    gint64 done;
+
+    if (ff_unpack_unsigned(&in) == KIND_READ) {
+        bytes = ff_unpack_bytes(&in, &length);
+        g_byte_array_append(body, bytes, (guint)length);
+        return 0;
+    }
+    done = ff_unpack_signed(&in);
+    if (done <= 0)
+        return done == 0 ? -EINTR : -EIO;
+    written.size = (guint32)done;
+    g_byte_array_append(body, (const guint8 *)&written, sizeof written);
+    return 0;
+}
+
+void ff_relays_answer_lost(FfJournal *journal, int fuse_fd)
+{
+    g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint64));
+
+    ff_journal_foreach_kept(journal, FF_KEPT_TRANSFER, collect_transfer, numbers);
+    for (guint i = 0; i < numbers->len; i++) {
+        guint64 unique = g_array_index(numbers, guint64, i);
+        g_autoptr(GByteArray) body = g_byte_array_new();
+        int r = lost_answer(ff_journal_kept(journal, FF_KEPT_TRANSFER, unique), body);
+
+        ff_fuse_write(fuse_fd, unique, r, body->data, body->len);
+        ff_journal_drop(journal, FF_KEPT_TRANSFER, unique);
+    }
 }
 
 static void leave_out_waiting(gpointer key, gpointer value, gpointer data)

@@ -97,8 +97,11 @@ typedef struct {
     gboolean met, used;
     /* By which the kernel knows who polls, or 0. */
     guint64 poll_number;
-    /* Of LOOKUPs that are kept back while it is either (resumes.h), or NULL. */
+    /* Of LOOKUPs that are kept back while it is either (resumes.h), or NULL; when the first came. */
     GArray *waiters;
+    gint64 waited_since;
+    /* They have waited for too long, and nobody waits any more. */
+    gboolean late;
 } Relayed;
 
 struct FfRelays {
@@ -130,9 +133,12 @@ struct FfRelays {
     GThread *thread;
     /* Under the registry lock: the FIFO that it is about to open, or 0. */
     guint64 wanted;
+    /* Lets those go on that have waited for too long; of another thread, or NULL. */
+    GSource *impatient;
     /*
      * Set by the thread under the registry lock: it may be waiting for the lock of any directory, so
-     * no LOOKUP is kept back for it. From the start until it has found where FIFOs are opened.
+     * no LOOKUP is kept back for it. From the start until it has found where FIFOs are opened, and
+     * once it is to stop.
      */
     gboolean walks;
 

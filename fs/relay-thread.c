@@ -85,7 +85,7 @@ static void set_walks(FfRelays *relays, gboolean walks)
     {
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(relays->registry);
 
-        relays->walks = walks;
+        relays->walks = walks || g_atomic_int_get(&relays->stopped);
         if (walks)
             waiters = ff_relay_take_waiters(relays);
     }
@@ -377,8 +377,9 @@ static void close_relay(FfRelays *relays, Relay *relay)
         note_unused(relays, relay);
     g_hash_table_remove(relays->relays, &fifo);
     ff_relay_abort(relays, relay, ENOTCONN);
-    relay_free(relays, relay);
+    /* Whoever closes it last may have to wait for its lock, and the supervisor must not. */
     ff_kept_forget(fifo);
+    relay_free(relays, relay);
     FF_STEP("ended");
 }
 

@@ -47,6 +47,12 @@
  */
 #define MOST_KEPT_BYTES (64 * 1024 * 1024)
 
+/*
+ * As long a LOOKUP is kept back at most, a little more or less. Whose it is may have the lock that
+ * the relay thread waits for: of `.fifofs` itself, with rename(2) from a directory to there.
+ */
+#define PATIENCE (1 * G_TIME_SPAN_SECOND)
+
 /* For relays there is a part less of the descriptors than all, and for a user one part of what there is. */
 #define PARTS 4
 
@@ -165,17 +171,25 @@ static void on_interrupted(fuse_req_t req, void *data)
 /* Post what may have to wait, and be interrupted then. */
 static void post_transfer(FfRelays *relays, Message *message, int flags)
 {
+    gboolean interrupted;
+    fuse_req_t req;
+
     message->tid = fuse_req_ctx(message->req)->pid;
     message->number = ff_session_current();
     message->flags = flags;
     if ((flags & O_NONBLOCK) == 0)
         fuse_req_interrupt_func(message->req, on_interrupted, relays);
-    if (fuse_req_interrupted(message->req)) {
+    /* One that comes again may have done something already. */
+    interrupted = fuse_req_interrupted(message->req);
+    if (interrupted && !message->number.again) {
         fuse_reply_err(message->req, EINTR);
         ff_relay_message_free(message);
         return;
     }
+    req = message->req;
     ff_relay_post(relays, message);
+    if (interrupted)
+        on_interrupted(req, relays);
 }
 
 void ff_relays_read(FfRelays *relays, fuse_req_t req, guint64 fifo, size_t size, int flags)
@@ -296,6 +310,11 @@ gboolean ff_relays_can_serve(const FfRelays *relays, uid_t owner)
     return !g_atomic_int_get(&relays->stopped) && (relays->privileged || owner == geteuid());
 }
 
+gboolean ff_relays_are_left(const FfRelays *relays)
+{
+    return g_atomic_int_get(&relays->stopped) && relays->transit != NULL;
+}
+
 int ff_relays_check_room(const FfRelays *relays, uid_t user)
 {
     if (g_hash_table_size(relays->relayed) >= relays->most)
@@ -351,7 +370,8 @@ gboolean ff_relays_is_opening(const FfRelays *relays, guint64 fifo)
 {
     const Relayed *relayed = g_hash_table_lookup(relays->relayed, &fifo);
 
-    return relayed != NULL && !relays->walks && (relayed->opening || relayed->closing);
+    return relayed != NULL && !relays->walks && !relayed->late &&
+           (relayed->opening || relayed->closing);
 }
 
 void ff_relays_wait(FfRelays *relays, guint64 fifo, FfResume resume, gpointer data)
@@ -360,7 +380,59 @@ void ff_relays_wait(FfRelays *relays, guint64 fifo, FfResume resume, gpointer da
 
     if (relayed->waiters == NULL)
         relayed->waiters = ff_resumes_new();
+    if (relayed->waiters->len == 0)
+        relayed->waited_since = g_get_monotonic_time();
     ff_resumes_add(relayed->waiters, resume, data);
+    if (relays->impatient != NULL && g_source_get_ready_time(relays->impatient) < 0)
+        g_source_set_ready_time(relays->impatient, relayed->waited_since + PATIENCE);
+}
+
+/* Those who have waited for too long; @next: when others will have, or -1. Registry locked. */
+static GArray *take_late(FfRelays *relays, gint64 now, gint64 *next)
+{
+    GArray *late = ff_resumes_new();
+    GHashTableIter iter;
+    gpointer value;
+
+    *next = -1;
+    g_hash_table_iter_init(&iter, relays->relayed);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        Relayed *relayed = value;
+
+        if (relayed->waiters == NULL || relayed->waiters->len == 0)
+            continue;
+        relayed->late = relayed->waited_since + PATIENCE <= now;
+        if (relayed->late)
+            ff_resumes_move(relayed->waiters, late);
+        else
+            *next = now + PATIENCE / 4;
+    }
+    return late;
+}
+
+static gboolean dispatch_impatient(GSource *source, GSourceFunc callback, gpointer data)
+{
+    FfRelays *relays = data;
+    GArray *late;
+
+    {
+        g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(relays->registry);
+        gint64 next;
+
+        late = take_late(relays, g_get_monotonic_time(), &next);
+        g_source_set_ready_time(source, next);
+    }
+    ff_relay_let_go(late);
+    return G_SOURCE_CONTINUE;
+}
+
+void ff_relays_be_impatient(FfRelays *relays, GMainContext *context)
+{
+    static GSourceFuncs funcs = {.dispatch = dispatch_impatient};
+
+    relays->impatient = g_source_new(&funcs, sizeof(GSource));
+    g_source_set_callback(relays->impatient, NULL, relays, NULL);
+    g_source_attach(relays->impatient, context);
 }
 
 static gboolean is_relay_thread(const FfRelays *relays, pid_t tid)
@@ -414,7 +486,9 @@ static void let_all_go(FfRelays *relays)
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(relays->registry);
 
         all = ff_relay_take_waiters(relays);
-        g_hash_table_remove_all(relays->relayed);
+        /* The kernel asks for their attributes still, which another worker may have to change. */
+        if (relays->transit == NULL)
+            g_hash_table_remove_all(relays->relayed);
     }
     ff_relay_let_go(all);
 }
@@ -482,19 +556,25 @@ void ff_relays_set_journal(FfRelays *relays, FfJournal *journal)
     relays->journal = journal;
 }
 
-static GThread *begin_stop(FfRelays *relays)
+/* Who waits may have a lock that the thread waits for, and is not kept back till it has ended. */
+static GArray *begin_stop(FfRelays *relays)
 {
     g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(relays->registry);
 
     g_atomic_int_set(&relays->stopped, TRUE);
-    return relays->thread;
+    relays->walks = TRUE;
+    return ff_relay_take_waiters(relays);
 }
 
 void ff_relays_stop(FfRelays *relays)
 {
-    GThread *thread = relays == NULL ? NULL : begin_stop(relays);
+    GThread *thread;
     Message *message;
 
+    if (relays == NULL)
+        return;
+    ff_relay_let_go(begin_stop(relays));
+    thread = g_atomic_pointer_get(&relays->thread);
     if (thread == NULL)
         return;
     ff_relay_post(relays, ff_relay_new_message(MESSAGE_STOP, NULL, 0, 0));
@@ -510,6 +590,10 @@ void ff_relays_free(FfRelays *relays)
     if (relays == NULL)
         return;
     ff_relays_stop(relays);
+    if (relays->impatient != NULL) {
+        g_source_destroy(relays->impatient);
+        g_source_unref(relays->impatient);
+    }
     close(relays->epoll);
     close(relays->event);
     close(relays->inotify);

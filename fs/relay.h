@@ -45,6 +45,9 @@ static inline guint64 ff_relay_fifo(guint64 id)
 /* Return: NULL, with errno, where the system has no descriptors left. */
 FfRelays *ff_relays_new(FfRegistry *registry, FfWatch *watch, const char *mountpoint);
 
+/* Let nobody be kept back for long; @context: of a thread that never waits for who is kept back. */
+void ff_relays_be_impatient(FfRelays *relays, GMainContext *context);
+
 /* Where it is written down what another worker needs to go on. Before there are relays. */
 void ff_relays_set_journal(FfRelays *relays, FfJournal *journal);
 
@@ -71,6 +74,9 @@ void ff_relays_free(FfRelays *relays);
  */
 gboolean ff_relays_can_serve(const FfRelays *relays, uid_t owner);
 
+/* Have they been stopped for another worker to go on with? That one answers who wants a new one. */
+gboolean ff_relays_are_left(const FfRelays *relays);
+
 /*
  * May this user have another one? Each takes a descriptor of the daemon, of which there are so many for
  * all; nobody but root and who has mounted it gets more than a quarter of what is for relays.
@@ -78,6 +84,12 @@ gboolean ff_relays_can_serve(const FfRelays *relays, uid_t owner);
  * Return: 0; -EMFILE where the user has his share, -ENFILE where all are taken.
  */
 int ff_relays_check_room(const FfRelays *relays, uid_t user);
+
+/*
+ * What is written down of reads and writes that another worker has begun and that will not come
+ * again is answered to them: bytes, a count, or EIO. Of the others nothing has been done.
+ */
+void ff_relays_answer_lost(FfJournal *journal, int fuse_fd);
 
 /* Go on with the relays that another worker has had, before requests come. */
 void ff_relays_take_over(FfRelays *relays, FfSession *session);

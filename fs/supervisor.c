@@ -187,7 +187,8 @@ static ssize_t receive(int socket, Message *message, int *passed)
         .msg_iov = &where,
         .msg_iovlen = 1,
         .msg_control = &control,
-        .msg_controllen = sizeof control,
+        /* CMSG_SPACE() would have room for a second one. */
+        .msg_controllen = CMSG_LEN(sizeof(int)),
     };
     ssize_t n = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     const struct cmsghdr *first = n < 0 ? NULL : CMSG_FIRSTHDR(&header);
@@ -210,28 +211,26 @@ static gboolean on_message(gint fd, GIOCondition condition, gpointer data)
 {
     Supervisor *supervisor = data;
     Message message = {0};
-    int passed, code;
+    int passed = -1;
     ssize_t n = receive(fd, &message, &passed);
 
-    code = errno;
-    if (n == sizeof message.keep)
-        take_keep(supervisor, &message.keep, passed);
-    else if (passed >= 0)
-        close(passed);
-    errno = code;
-    if (n == sizeof message.keep)
-        return G_SOURCE_CONTINUE;
-    if (n == sizeof message.hold)
-        ff_holder_take(supervisor->holder, &message.hold);
-    else if (n > 0)
-        take_message(supervisor, message.told);
-    if (n > 0)
-        return G_SOURCE_CONTINUE;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return G_SOURCE_CONTINUE;
-    /* It has gone, which on_child_ended() is told. */
-    supervisor->socket_source = 0;
-    return G_SOURCE_REMOVE;
+    if (n <= 0) {
+        /* It has gone, which on_child_ended() is told. */
+        supervisor->socket_source = 0;
+        return G_SOURCE_REMOVE;
+    }
+    if (n == sizeof message.keep)
+        take_keep(supervisor, &message.keep, g_steal_fd(&passed));
+    else if (n == sizeof message.hold)
+        ff_holder_take(supervisor->holder, &message.hold);
+    else
+        take_message(supervisor, message.told);
+    if (passed >= 0)
+        close(passed);
+    errno = 0;
+    return G_SOURCE_CONTINUE;
 }
 
 /* What it has said last may not have been read yet. */
@@ -391,6 +390,14 @@ static void cut_off(const Supervisor *supervisor)
         umount2(supervisor->options->mountpoint, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
+static void abandon_transfers(Supervisor *supervisor)
+{
+    if (supervisor->keeper == NULL || ff_keeper_abandon(supervisor->keeper))
+        return;
+    g_warning("relays of what was created with O_EXCL end here: %s", g_strerror(errno));
+    g_clear_pointer(&supervisor->keeper, ff_keeper_free);
+}
+
 /*
  * It has not ended meanwhile, which would have taken this source away: a thread of it waits for the
  * mount, and gets its answer from the next worker. Without a next one the mount has to go.
@@ -408,6 +415,7 @@ static gboolean on_cannot_go(gpointer data)
     g_debug("the worker waits for the mount in order to end");
     if (supervisor->aim == AIM_END)
         cut_off(supervisor);
+    abandon_transfers(supervisor);
     go_on_after(supervisor, SIGKILL);
     return G_SOURCE_REMOVE;
 }

@@ -118,24 +118,23 @@ static int write_directly(const FfTransitEnd *transit, guint64 unique, int fifo,
 }
 
 /*
- * What is staged and does not fit was staged in vain. With less than a page to go all buffers are in
- * use, and none takes bytes behind others that were spliced.
+ * What is staged and does not fit was staged in vain. Buffers may hold more than a page, where
+ * somebody has spliced such into it; so if there seems to be no room it is asked for a free one.
+ *
+ * Return: how much is worth a try, or -EAGAIN or -EPIPE.
  */
-static gsize room_of(int fifo)
+static gssize room_of(int fifo)
 {
     int capacity = fcntl(fifo, F_GETPIPE_SZ), n;
+    struct pollfd look = {.fd = fifo, .events = POLLOUT};
 
     if (capacity < 0 || ioctl(fifo, FIONREAD, &n) < 0)
         return FF_TRANSIT_DATA_BYTES;
-    return capacity - n < PIPE_BUF ? 0 : MIN((gsize)(capacity - n), FF_TRANSIT_DATA_BYTES);
-}
-
-/* Why a FIFO without room takes nothing. */
-static int refusal_of(int fifo)
-{
-    struct pollfd look = {.fd = fifo, .events = POLLOUT};
-
-    return poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0 ? -EPIPE : -EAGAIN;
+    if (capacity - n >= PIPE_BUF)
+        return MIN(capacity - n, FF_TRANSIT_DATA_BYTES);
+    if (poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0)
+        return -EPIPE;
+    return (look.revents & POLLOUT) != 0 ? PIPE_BUF : -EAGAIN;
 }
 
 /* As much of it as the FIFO takes, or the staging pipe. Return: 0 or -errno. */
@@ -143,14 +142,13 @@ static int write_staged(const FfTransitEnd *transit, guint64 unique, int fifo, c
                         gsize size, gsize *done)
 {
     /* It changes while we look, and the macro would ask twice. */
-    gsize room = room_of(fifo);
-    gssize length, moved = 1;
+    gssize room = room_of(fifo), length, moved = 1;
     int r = 0;
 
-    if (room == 0)
-        return refusal_of(fifo);
+    if (room < 0)
+        return (int)room;
     begin(transit, PHASE_FILL, unique, *done);
-    length = write(transit->in, data + *done, MIN(size - *done, room));
+    length = write(transit->in, data + *done, MIN(size - *done, (gsize)room));
     if (length < 0)
         return -errno;
     transit->record->n = (guint64)length;
@@ -205,6 +203,17 @@ static void recover_write(const FfTransitEnd *transit, FfTransitLeft *left)
         end_write(transit, record->before);
     left->done = record->phase == PHASE_DIRECT ? -1 : (gint64)record->after;
     empty_staging(transit);
+}
+
+void ff_transit_abandon(const FfTransit *old, FfTransit *new)
+{
+    *new = *old;
+    if (old->phase == PHASE_FILL) {
+        new->phase = PHASE_WRITTEN;
+        new->after = old->before;
+    }
+    if (old->phase == PHASE_TAKE || old->phase == PHASE_COPY || old->phase == PHASE_MOVE)
+        new->phase = PHASE_DIRECT;
 }
 
 gboolean ff_transit_recover(const FfTransitEnd *transit, FfTransitLeft *left)

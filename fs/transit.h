@@ -37,6 +37,17 @@ typedef struct {
 
 #define FF_TRANSIT_BYTES sizeof(FfTransit)
 
+/**
+ * ff_transit_abandon() - go on without what a worker may still be doing
+ * @old: its record
+ * @new: gets what is known of it
+ *
+ * A worker that was killed while it waits in the kernel for the lock of a pipe moves its bytes once
+ * it has that lock, however long that takes. So its staging pipe is of no use any more, and of a
+ * transfer that was under way nobody knows how far it comes.
+ */
+void ff_transit_abandon(const FfTransit *old, FfTransit *new);
+
 /* The memory, and the staging pipe. */
 typedef struct {
     FfTransit *record;
@@ -71,7 +82,7 @@ typedef struct {
     guint64 unique;
     /* Of a read: what was taken from the FIFO. NULL for a write. */
     GBytes *bytes;
-    /* Of a write: how much the FIFO has had; or -1 where nobody knows. */
+    /* Of a write: how much the FIFO has had; or -1, also of a read, where nobody knows. */
     gint64 done;
 } FfTransitLeft;
 

@@ -160,6 +160,7 @@ static gboolean make_listeners(FfDaemon *daemon, GError **error)
     daemon->holds = ff_holds_new(daemon->registry, FF_HANDOVER_SOCKET,
                                  g_getenv(FF_ENV_HOLDS) != NULL);
     ff_reaper_set_holds(daemon->reaper, daemon->holds);
+    ff_relays_be_impatient(daemon->relays, ff_holds_context(daemon->holds));
     daemon->metrics = ff_metrics_new(daemon->registry);
     daemon->requests = ff_requests_new();
     daemon->streams = ff_streams_new(daemon->registry, NULL);

@@ -62,6 +62,11 @@ class Steps:
         return reached
 
 
+def children(pid):
+    with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as stream:
+        return [int(child) for child in stream.read().split()]
+
+
 def stepped_mount(steps, options='', environment=None, **keywords):
     return Mount(options, program=fifofs_test.binary('FIFOFS_STEPPED_BIN'),
                  environment={'FIFOFS_STEP_FILE': steps.path, **(environment or {})}, **keywords)
@@ -122,5 +127,5 @@ def assert_nothing_leaks(test, mount):
         test.fail(f'lookups are still counted: {pipes(mount.path)}')
 
 
-__all__ = ['KILLS', 'PATIENCE_SECONDS', 'Steps', 'assert_nothing_leaks', 'attempt', 'drop_caches',
-           'pipes', 'seed_of_test', 'settle', 'stepped_mount', 'walk']
+__all__ = ['KILLS', 'PATIENCE_SECONDS', 'Steps', 'assert_nothing_leaks', 'attempt', 'children',
+           'drop_caches', 'pipes', 'seed_of_test', 'settle', 'stepped_mount', 'walk']

@@ -14,11 +14,21 @@ from fault_support import (
     PATIENCE_SECONDS, Steps, assert_nothing_leaks, pipes, settle, stepped_mount)
 from fifofs_test import Mount, attempt, binary, fifoctl, libc_call, stuck_in, wait_until
 
-LOOKUP, MKNOD, MKDIR, UNLINK, RMDIR, RENAME, CREATE = 1, 8, 9, 10, 11, 12, 35
+LOOKUP, MKNOD, MKDIR, UNLINK, RMDIR, RENAME, RELEASE, CREATE = 1, 8, 9, 10, 11, 12, 18, 35
 
 
 def create_by_open(path):
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def create_exclusively(path):
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def write_once(descriptor, size):
+    """Without Python's own repetition of what was cut short."""
+    return libc_call('write', descriptor, ctypes.create_string_buffer(size),
+                     ctypes.c_size_t(size))
 
 
 def read_once(descriptor):
@@ -197,6 +207,35 @@ class OldKernel(PretenceTestCase):
         end = self.open(path, os.O_RDWR)
         os.write(end, b'x')
         self.assertEqual(os.read(end, 1), b'x')
+
+    def test_exclusive_creation_whose_answer_was_lost_works(self):
+        path = self.path + '/new'
+        end = self.die_in(CREATE, 'committed', create_exclusively, path)
+        self.assertIsInstance(end, int)
+        wait_until(lambda: attempt(os.open, path, os.O_WRONLY | os.O_NONBLOCK) == 'ENXIO',
+                   PATIENCE_SECONDS, 'the handle of the child to be closed')
+
+    def test_relayed_write_tells_how_far_it_has_come(self):
+        end = create_exclusively(self.path + '/new')
+        writer = self.spawn(attempt, write_once, end, 120000)
+        stuck_in(writer.pid, 'request_wait')
+        wait_until(lambda: '65536' in fifoctl('ls', '-bnro', 'QUEUED', self.path).stdout)
+        self.mount.kill_worker()
+        self.assertEqual(writer.result(), 65536)
+        self.assertEqual(sum(len(os.read(end, 40000)) for _ in range(2)), 65536)
+        os.close(end)
+
+    def test_relay_whose_end_was_lost_ends(self):
+        path = self.path + '/new'
+        end = create_exclusively(path)
+        os.write(end, b'x')
+        settle(self.path)
+        self.steps.arm(RELEASE, 'read')
+        os.close(end)
+        wait_until(lambda: not self.steps.armed, PATIENCE_SECONDS, 'the worker to die')
+        settle(self.path)
+        wait_until(lambda: attempt(os.open, path, os.O_WRONLY | os.O_NONBLOCK) == 'ENXIO',
+                   PATIENCE_SECONDS, 'the relay to end')
 
     def test_reader_of_events_is_interrupted_and_can_go_on(self):
         events = self.open(self.path + '/.fifofs/events', os.O_RDONLY)

@@ -144,7 +144,7 @@ class Locks(fifofs_test.TestCase):
         folder = self.enterContext(tempfile.TemporaryDirectory(prefix='fifofs-steps-'))
         steps = Steps(folder + '/step')
         steps.arm(0, 'walking', 0)
-        mount = self.enterContext(stepped_mount(steps, 'lifetime=keep'))
+        mount = self.enterContext(stepped_mount(steps, 'lifetime=keep', until_ready=False))
         wait_until(lambda: steps.waits, PATIENCE_SECONDS, 'the relay thread to look around')
         return steps, mount.path
 
