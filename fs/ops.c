@@ -93,9 +93,14 @@ void ff_ops_describe_entry(const FfDaemon *daemon, const FfNode *node,
 void ff_ops_forget(FfDaemon *daemon, guint64 id, guint64 n)
 {
     FfNode *node = ff_registry_find(daemon->registry, id);
+    gboolean rest = node != NULL && node->lookups > n;
 
     if (node != NULL)
         ff_registry_forget(daemon->registry, node, n);
+    /* Of those that a former worker has counted and told nobody: asked again, the kernel knows none. */
+    if (rest && ff_journal_is_taken_over(daemon->journal) && ff_node_is_fifo(node) &&
+        ff_node_is_linked(node))
+        ff_registry_doubt(daemon->registry, node);
 }
 
 void ff_ops_reply_entry(fuse_req_t req, const struct fuse_entry_param *entry)
