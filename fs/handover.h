@@ -37,6 +37,8 @@ typedef enum {
 #define FF_ENV_WORKER "FIFOFS_WORKER"
 /* How a worker is called; by the number of a descriptor it would be else (fexecve(3)). */
 #define FF_WORKER_NAME "fifofs-worker"
+/* The thread that is in the middle of a transfer, or in none (transit.h). */
+#define FF_RELAY_THREAD "relay"
 /* Where the command was given. */
 #define FF_ENV_DIRECTORY "FIFOFS_DIRECTORY"
 /* There is no terminal any more, or not once it serves: log to syslog. */

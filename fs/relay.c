@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "fifoend.h"
+#include "handover.h"
 #include "privileges.h"
 #include "usercount.h"
 
@@ -116,7 +117,8 @@ static void have_thread(FfRelays *relays)
         return;
     locker = ff_registry_locker_new(relays->registry);
     if (relays->thread == NULL && !g_atomic_int_get(&relays->stopped))
-        g_atomic_pointer_set(&relays->thread, g_thread_new("relay", ff_relay_thread, relays));
+        g_atomic_pointer_set(&relays->thread,
+                             g_thread_new(FF_RELAY_THREAD, ff_relay_thread, relays));
 }
 
 void ff_relay_refuse(const Message *message, int error_number)

@@ -390,9 +390,11 @@ static void cut_off(const Supervisor *supervisor)
         umount2(supervisor->options->mountpoint, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
+/* Where its thread has ended, what it was about is done, or not, and the record tells. */
 static void abandon_transfers(Supervisor *supervisor)
 {
-    if (supervisor->keeper == NULL || ff_keeper_abandon(supervisor->keeper))
+    if (supervisor->keeper == NULL || !ff_worker_has_thread(&supervisor->worker, FF_RELAY_THREAD) ||
+        ff_keeper_abandon(supervisor->keeper))
         return;
     g_warning("relays of what was created with O_EXCL end here: %s", g_strerror(errno));
     g_clear_pointer(&supervisor->keeper, ff_keeper_free);

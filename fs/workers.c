@@ -152,20 +152,45 @@ gboolean ff_worker_trial_is_passed(FfWorker *trial, int status)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 && has_told;
 }
 
-static gboolean look_at_thread(int listfd, int number, gpointer runs)
+typedef struct {
+    /* NULL for any that runs. */
+    const char *name;
+    gboolean found;
+} ThreadSearch;
+
+static gboolean has_ended(const FfProcfsStat *stat)
+{
+    return stat->state == 'Z' || stat->state == 'X';
+}
+
+static gboolean look_at_thread(int listfd, int number, gpointer data)
 {
     g_auto(FfAutoFd) thread = ff_procfs_open(listfd, number);
+    ThreadSearch *search = data;
     FfProcfsStat stat;
 
-    *(gboolean *)runs = ff_procfs_stat(thread, &stat) == 0 && stat.state == 'R';
-    return !*(gboolean *)runs;
+    if (ff_procfs_stat(thread, &stat) == 0)
+        search->found = search->name == NULL
+                            ? stat.state == 'R'
+                            : g_str_equal(stat.command, search->name) && !has_ended(&stat);
+    return !search->found;
+}
+
+static gboolean search_threads(const FfWorker *worker, const char *name)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/task", worker->pid);
+    ThreadSearch search = {.name = name};
+
+    ff_procfs_each_number(AT_FDCWD, path, look_at_thread, &search);
+    return search.found;
 }
 
 gboolean ff_worker_runs(const FfWorker *worker)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/task", worker->pid);
-    gboolean runs = FALSE;
+    return search_threads(worker, NULL);
+}
 
-    ff_procfs_each_number(AT_FDCWD, path, look_at_thread, &runs);
-    return runs;
+gboolean ff_worker_has_thread(const FfWorker *worker, const char *name)
+{
+    return search_threads(worker, name);
 }

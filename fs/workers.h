@@ -66,3 +66,6 @@ gboolean ff_worker_trial_is_passed(FfWorker *trial, int status);
 
 /* Is any thread of it running just now, or about to? */
 gboolean ff_worker_runs(const FfWorker *worker);
+
+/* Is there a thread of that name which has not ended? */
+gboolean ff_worker_has_thread(const FfWorker *worker, const char *name);
