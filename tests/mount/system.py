@@ -246,7 +246,9 @@ class Installation(SystemTestCase):
         daemon.kill()
         daemon.wait()
         daemon = self.start(words)
-        wait_until(lambda: attempt(os.listdir, self.mountpoint) == [], what='the new mount')
+        # Between the mounts there is the directory below.
+        wait_until(lambda: attempt(os.listdir, self.mountpoint) == [] and mounted(self.mountpoint),
+                   what='the new mount')
         daemon.terminate()
         self.assertEqual(daemon.wait(15), 0)
 
