@@ -367,7 +367,10 @@ class Upgrade(SupervisorTestCase):
         n_rounds = 0
         while not os.path.exists(top + '/stop'):
             path = f'{top}/{number}-{n_rounds}'
-            os.mkfifo(path)
+            if n_rounds % 2:
+                os.mkfifo(path)
+            else:
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
             os.rename(path, path + 'x')
             os.close(os.open(path + 'x', os.O_RDWR))
             os.unlink(path + 'x')
