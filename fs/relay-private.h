@@ -136,7 +136,7 @@ struct FfRelays {
     /* Lets those go on that have waited for too long; of another thread, or NULL. */
     GSource *impatient;
     /*
-     * Set by the thread under the registry lock: it may be waiting for the lock of any directory, so
+     * Under the registry lock, set by the thread: it may be waiting for the lock of any directory, so
      * no LOOKUP is kept back for it. From the start until it has found where FIFOs are opened, and
      * once it is to stop.
      */

@@ -65,12 +65,19 @@ static int open_in(FfRelays *relays, int directory, const Relay *relay, gboolean
     return fd;
 }
 
+static gboolean walks(FfRelays *relays)
+{
+    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(relays->registry);
+
+    return relays->walks;
+}
+
 /* That it is cached is sometimes not to be seen just now, as when the kernel is about to rename something. */
-static int open_cached_directory(const FfRelays *relays)
+static int open_cached_directory(FfRelays *relays)
 {
     int directory = ff_fifoend_open_directory(relays->mountpoint, TRUE);
 
-    for (guint i = 1; i < CACHED_TRIES && directory == -EAGAIN && !relays->walks; i++) {
+    for (guint i = 1; i < CACHED_TRIES && directory == -EAGAIN && !walks(relays); i++) {
         g_usleep(CACHED_INTERVAL);
         directory = ff_fifoend_open_directory(relays->mountpoint, TRUE);
     }
@@ -78,15 +85,15 @@ static int open_cached_directory(const FfRelays *relays)
 }
 
 /* Who is kept back may have the lock of a directory on our way, so nobody is while we walk. */
-static void set_walks(FfRelays *relays, gboolean walks)
+static void set_walks(FfRelays *relays, gboolean now)
 {
     GArray *waiters = NULL;
 
     {
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(relays->registry);
 
-        relays->walks = walks || g_atomic_int_get(&relays->stopped);
-        if (walks)
+        relays->walks = now || g_atomic_int_get(&relays->stopped);
+        if (now)
             waiters = ff_relay_take_waiters(relays);
     }
     ff_relay_let_go(waiters);
@@ -109,7 +116,7 @@ static int find_directory(FfRelays *relays)
 
     if (directory == -EAGAIN)
         return walk_to_directory(relays);
-    if (relays->walks)
+    if (walks(relays))
         set_walks(relays, FALSE);
     return directory;
 }
@@ -291,7 +298,7 @@ static void adopt_relay(FfRelays *relays, const Message *message)
 static void prepare(FfRelays *relays, const Message *message)
 {
     /* A relay may have come first. */
-    int directory = relays->walks ? walk_to_directory(relays) : -1;
+    int directory = walks(relays) ? walk_to_directory(relays) : -1;
 
     if (directory >= 0)
         close(directory);
