@@ -61,6 +61,36 @@ WRAPPED(void, g_mutex_unlock, GMutex *mutex)
     __tsan_mutex_post_unlock(mutex, 0);
 }
 
+/* While it waits the mutex is another's. */
+static void begin_wait(GMutex *mutex)
+{
+    __tsan_mutex_pre_unlock(mutex, 0);
+    __tsan_mutex_post_unlock(mutex, 0);
+}
+
+static void end_wait(GMutex *mutex)
+{
+    __tsan_mutex_pre_lock(mutex, 0);
+    __tsan_mutex_post_lock(mutex, 0, 0);
+}
+
+WRAPPED(void, g_cond_wait, GCond *cond, GMutex *mutex)
+{
+    begin_wait(mutex);
+    __real_g_cond_wait(cond, mutex);
+    end_wait(mutex);
+}
+
+WRAPPED(gboolean, g_cond_wait_until, GCond *cond, GMutex *mutex, gint64 end)
+{
+    gboolean came;
+
+    begin_wait(mutex);
+    came = __real_g_cond_wait_until(cond, mutex, end);
+    end_wait(mutex);
+    return came;
+}
+
 /* --- queues --- */
 
 static gpointer acquired(gpointer entry)
