@@ -304,7 +304,11 @@ class Serving(fifofs_test.TestCase):
                     return stream.read()
 
             def write():
-                return attempt(lambda: os.write(os.open(path, os.O_WRONLY), b'x' * 100000))
+                """More than goes into it in the moment in which both ends are open."""
+                descriptor = os.open(path, os.O_WRONLY)
+                while not isinstance(answer := attempt(os.write, descriptor, bytes(100000)), str):
+                    pass
+                return answer
 
             self.assertEqual(as_user(USER_A, read), b'')
             try:
