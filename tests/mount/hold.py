@@ -51,8 +51,7 @@ class HoldTestCase(LifetimeTestCase):
     deadline_seconds = 60
 
     def mount(self, options='linger=1h'):
-        """Only one that has gone to the background is known to be ready to hold what comes."""
-        return super().mount(options, foreground='hold=' not in options)
+        return super().mount(options)
 
     def ends(self, name):
         """What the supervisor has open of the FIFO: the access modes."""

@@ -130,9 +130,9 @@ def _hold(function, arguments, tell):
 
 class LifetimeTestCase(fifofs_test.TestCase):
 
-    def mount(self, options='', **keywords):
+    def mount(self, options=''):
         """A mount for this test; returns its path. The daemon is in self.daemon."""
-        self.daemon = self.enterContext(Mount(options, **keywords))
+        self.daemon = self.enterContext(Mount(options))
         return self.daemon.path
 
     def create(self, *paths):
