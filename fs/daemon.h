@@ -19,7 +19,7 @@
  *    mount, and so waits for the request thread; no request is kept back for it that has the lock of a
  *    directory which it needs.
  *  - The *holds thread* asks the supervisor to keep FIFOs open, and lets go on who waits for that
- *    (holds.c). It waits for no lock of a directory but that of `.fifofs`.
+ *    (holds.c). It waits for no lock of a directory, and so its clock is that of the relays too.
  *
  * Locks: the registry lock is the only one, but for one in each open control file, which comes
  * before it, and one for what relays keep in memory, inside which no other is taken. Nobody holds it

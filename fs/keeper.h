@@ -2,7 +2,8 @@
 /*
  * The supervisor's half of relays (relay.h): it keeps what workers have open of FIFOs, so that the
  * next worker goes on with it, and the memory in which they write down what they are doing
- * (transit.h). It never looks at any of it. The worker's half is kept.h.
+ * (transit.h). It looks at none of it, but for that when a worker cannot end. The worker's half is
+ * kept.h.
  */
 #pragma once
 

@@ -32,8 +32,9 @@ typedef struct {
     /* Which end it wants to have: O_RDONLY or O_WRONLY. */
     int access;
     /*
-     * It sleeps within open(), but the kernel does not say where: it may wait for a file system. Linux 6.12
-     * and later do not say it of a thread that has just fallen asleep (EEVDF's delayed dequeuing), x86 before 5.16 of none.
+     * It sleeps within open(), but the kernel does not say where: it may wait for a file system.
+     * Linux 6.12 and later do not say it of a thread that has just fallen asleep (EEVDF's delayed
+     * dequeuing), x86 before 5.16 of none.
      */
     gboolean supposed;
 } FfWaiter;
