@@ -2,9 +2,11 @@
 /*
  * What the daemon tells and asks the kernel on its own account.
  *
- * The rule: all but ff_kernel_refresh() run on the main thread, without the registry lock. Each may wait for the lock of
- * a directory, which a process has that waits for the request thread (fs/fuse/dir.c
- * fuse_reverse_inval_entry() takes the parent's inode lock).
+ * The rule: what names a name runs on the main thread, without the registry lock. It may wait for the
+ * lock of a directory, which a process has that waits for the request thread (fs/fuse/dir.c
+ * fuse_reverse_inval_entry() takes the parent's inode lock). What asks or tells of an inode waits
+ * for no lock of a directory, nor for an answer (fs/fuse/inode.c fuse_reverse_inval_inode()): any
+ * thread may do it, without the registry lock.
  *
  * All say nothing of failure: the kernel not knowing the inode or the name any more, or the mount
  * being gone, are answers like others.
@@ -33,8 +35,5 @@ gboolean ff_kernel_knows(struct fuse_session *session, guint64 id);
 void ff_kernel_drop_name(struct fuse_session *session, guint64 parent, const char *name,
                          guint64 id);
 
-/*
- * The attributes have changed. This waits for no lock of a directory, nor for an answer: any thread
- * may do it, without the registry lock (fs/fuse/inode.c fuse_reverse_inval_inode()).
- */
+/* The attributes have changed. */
 void ff_kernel_refresh(struct fuse_session *session, guint64 id);

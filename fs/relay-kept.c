@@ -168,6 +168,7 @@ void ff_relays_take_over(FfRelays *relays, FfSession *session)
     if (relays->transit == NULL)
         return;
     take_over_transit(relays);
+    relays->fuse = ff_session_fuse(session);
     /* LOOKUPs come again; the thread tells when it has to walk. */
     relays->walks = FALSE;
     ff_journal_foreach_kept(relays->journal, FF_KEPT_RELAY, take_over_relay, &takeover);

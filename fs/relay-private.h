@@ -110,6 +110,8 @@ struct FfRelays {
     /* NULL where nobody keeps anything for another worker. */
     const FfTransitEnd *transit;
     FfWatch *watch;
+    /* After another worker, else NULL. */
+    struct fuse_session *fuse;
     char *mountpoint;
     /* We can open any FIFO. */
     gboolean privileged;
@@ -147,6 +149,11 @@ struct FfRelays {
     int epoll, inotify;
     /* The set of those that are unmet and have no watch. */
     GHashTable *unwatched;
+    /* The set of those that may be nobody's, and since when nothing comes again; 0 before that. */
+    GHashTable *suspects;
+    gint64 settled_at;
+    /* When to look next for what nobody tells. */
+    gint64 next_look;
     char *buffer;
 };
 
@@ -203,6 +210,14 @@ gboolean ff_relay_resume(FfRelays *relays, Message *message);
 
 /* All that come again have come: what was written down of others is of no use. */
 void ff_relay_forget_others(FfRelays *relays);
+
+/* --- relay-orphans.c --- */
+
+/* It is there before all that comes again has come, so that it may be one that nobody has. */
+void ff_relay_suspect(FfRelays *relays, Relay *relay);
+
+/* Close those that nobody has. To be called again for as long as there are suspects. */
+void ff_relay_look_for_orphans(FfRelays *relays);
 
 /* --- relay-thread.c --- */
 

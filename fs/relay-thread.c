@@ -24,8 +24,8 @@
 #define CACHED_TRIES    10
 #define CACHED_INTERVAL (1 * G_TIME_SPAN_MILLISECOND)
 
-/* Where the system has no watches left, it is looked for readers so often. */
-#define UNWATCHED_INTERVAL_MS 100
+/* What nobody tells is looked for so often: readers where the system has no watches left, orphans. */
+#define LOOK_INTERVAL (100 * G_TIME_SPAN_MILLISECOND)
 
 /* --- opening --- */
 
@@ -260,6 +260,7 @@ static Relay *new_relay(FfRelays *relays, const Message *message)
     relay->creator = message->tid;
     relay->watch = relay->fd = -1;
     g_hash_table_insert(relays->relays, &relay->fifo, relay);
+    ff_relay_suspect(relays, relay);
     return relay;
 }
 
@@ -351,6 +352,7 @@ static void read_reports(FfRelays *relays)
 static void relay_free(FfRelays *relays, Relay *relay)
 {
     watch_no_more(relays, relay);
+    g_hash_table_remove(relays->suspects, relay);
     if (relay->fd >= 0)
         close(relay->fd);
     g_free(relay);
@@ -449,6 +451,7 @@ static gboolean handle(FfRelays *relays, Message *taken)
         break;
     case MESSAGE_SETTLED:
         ff_relay_forget_others(relays);
+        relays->settled_at = g_get_monotonic_time();
         break;
     case MESSAGE_READ:
     case MESSAGE_WRITE:
@@ -469,11 +472,30 @@ static gboolean handle(FfRelays *relays, Message *taken)
     return TRUE;
 }
 
+static gboolean has_to_look(const FfRelays *relays)
+{
+    return g_hash_table_size(relays->unwatched) + g_hash_table_size(relays->suspects) > 0;
+}
+
+static void look_now_and_then(FfRelays *relays)
+{
+    gint64 now;
+
+    if (!has_to_look(relays))
+        return;
+    now = g_get_monotonic_time();
+    if (now < relays->next_look)
+        return;
+    relays->next_look = now + LOOK_INTERVAL;
+    serve_all(relays, relays->unwatched);
+    ff_relay_look_for_orphans(relays);
+}
+
 static int patience(const FfRelays *relays)
 {
     if (g_async_queue_length(relays->messages) > 0)
         return 0;
-    return g_hash_table_size(relays->unwatched) > 0 ? UNWATCHED_INTERVAL_MS : -1;
+    return has_to_look(relays) ? LOOK_INTERVAL / G_TIME_SPAN_MILLISECOND : -1;
 }
 
 static void handle_event(FfRelays *relays, guint64 id)
@@ -503,8 +525,7 @@ static void wait_for_events(FfRelays *relays)
     g_atomic_int_set(&relays->asleep, FALSE);
     for (int i = 0; i < n; i++)
         handle_event(relays, events[i].data.u64);
-    if (n == 0 && g_hash_table_size(relays->unwatched) > 0)
-        serve_all(relays, relays->unwatched);
+    look_now_and_then(relays);
 }
 
 gpointer ff_relay_thread(gpointer data)

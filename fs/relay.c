@@ -538,6 +538,7 @@ FfRelays *ff_relays_new(FfRegistry *registry, FfWatch *watch, const char *mountp
     relays->by_watch = g_hash_table_new(NULL, NULL);
     relays->waiting = g_hash_table_new(NULL, NULL);
     relays->unwatched = g_hash_table_new(NULL, NULL);
+    relays->suspects = g_hash_table_new(NULL, NULL);
     relays->buffer = g_malloc(MOST_READ_BYTES);
     relays->epoll = epoll_create1(EPOLL_CLOEXEC);
     relays->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -608,6 +609,7 @@ void ff_relays_free(FfRelays *relays)
     g_hash_table_unref(relays->by_watch);
     g_hash_table_unref(relays->waiting);
     g_hash_table_unref(relays->unwatched);
+    g_hash_table_unref(relays->suspects);
     g_free(relays->buffer);
     g_free(relays->mountpoint);
     g_free(relays);

@@ -8,6 +8,7 @@ import hashlib
 import os
 import random
 import select
+import signal
 import tempfile
 import time
 
@@ -16,8 +17,10 @@ from fault_support import PATIENCE_SECONDS, Steps, settle, start_stepped, steppe
 from fifofs_test import Mount, attempt, stuck_in_open, wait_until
 
 _KILLS = int(os.environ.get('FIFOFS_TEST_KILLS', '60'))
-_RELEASE = 18               # an opcode of linux/fuse.h
+_RELEASE, _CREATE = 18, 35  # opcodes of linux/fuse.h
 _STREAM_BYTES = 1 << 20
+# As long orphans are looked for after a takeover, and then some.
+_LOOKED_FOR_SECONDS = 0.5
 _WRITES = (65537, 4097, 300_000, 8192)
 
 
@@ -134,6 +137,61 @@ class AtEachStep(fifofs_test.TestCase):
                 settle(self.path)
                 wait_until(lambda: len(os.listdir(f'/proc/{self.mount.pid}/fd')) <= before,
                            PATIENCE_SECONDS, 'all to be closed')
+
+
+class Orphans(fifofs_test.TestCase):
+    """Who is killed after a worker has carried out what he wants takes the request back."""
+
+    def setUp(self):
+        self.steps, self.mount = start_stepped(self, 'grace=1s')
+        self.path = self.mount.path
+        settle(self.path)
+
+    def kill_creator_between_workers(self, path, access):
+        supervisor, worker = self.mount.pid, self.mount.worker
+        self.steps.arm(_CREATE, 'committed')
+        os.kill(supervisor, signal.SIGSTOP)
+        try:
+            creator = self.spawn(create, path, access)
+            wait_until(lambda: not self.steps.armed, PATIENCE_SECONDS, 'the worker to die')
+            self.steps.arm(0, 'resent', 0)
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
+        wait_until(lambda: self.steps.waits, PATIENCE_SECONDS, 'another worker')
+        self.assertNotEqual(self.mount.worker, worker)
+        os.kill(creator.pid, signal.SIGKILL)
+        creator.wait()
+        self.steps.disarm()
+
+    def test_no_handle_is_left_that_nobody_has(self):
+        before = len(os.listdir(f'/proc/{self.mount.pid}/fd'))
+        for access in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):
+            with self.subTest(access=access):
+                path = f'{self.path}/{access}'
+                self.kill_creator_between_workers(path, access)
+                wait_until(lambda: not os.path.lexists(path), PATIENCE_SECONDS, 'it to go')
+        wait_until(lambda: len(os.listdir(f'/proc/{self.mount.pid}/fd')) <= before,
+                   PATIENCE_SECONDS, 'all to be closed')
+
+    def test_handle_of_a_creator_that_has_ended_is_kept(self):
+        told, tell = os.pipe()
+        creator = self.spawn(self.leave_handle_to_child, self.path + '/new', told)
+        creator.wait()
+        self.mount.kill_worker()
+        settle(self.path)
+        time.sleep(_LOOKED_FOR_SECONDS)
+        with open(self.path + '/new', 'rb') as stream:
+            os.write(tell, b'go')
+            self.assertEqual(stream.read(), b'hello')
+        os.close(told)
+        os.close(tell)
+
+    @staticmethod
+    def leave_handle_to_child(path, told):
+        descriptor = create(path, os.O_WRONLY)
+        if os.fork() == 0:
+            os.write(descriptor, b'hello' if os.read(told, 2) else b'')
+            os._exit(0)
 
 
 class Locks(fifofs_test.TestCase):
