@@ -153,9 +153,15 @@ WRAPPED(gboolean, g_thread_pool_push, GThreadPool *pool, gpointer entry, GError 
     return __real_g_thread_pool_push(pool, entry, error);
 }
 
+/* The pool is freed by its last thread, after a lock of GLib's that is not seen. */
+__attribute__((no_sanitize_thread)) static gpointer work_of(const GThreadPool *pool)
+{
+    return pool->user_data;
+}
+
 WRAPPED(void, g_thread_pool_free, GThreadPool *pool, gboolean immediate, gboolean wait)
 {
-    gpointer pool_work = pool->user_data;
+    gpointer pool_work = work_of(pool);
 
     __real_g_thread_pool_free(pool, immediate, wait);
     if (wait)

@@ -73,10 +73,8 @@ class Overflow(LifetimeTestCase):
             set_policy(f'{directory}/{name}', lifetime='keep')
         for name in [*names, 'held']:
             os.mkfifo(f'{directory}/{name}')
-        # The kernel wants the directory's mode anew after a change in it; below nobody answers.
-        os.stat(directory)
 
-        os.kill(self.daemon.worker, signal.SIGSTOP)
+        self.stop_worker(*(f'{directory}/{name}' for name in ('x', 'y', 'held', *names)))
         for _ in range(10000):
             use(directory + '/x')
             use(directory + '/y')
@@ -97,7 +95,7 @@ class Overflow(LifetimeTestCase):
         holder = self.holder(directory + '/held', os.O_RDWR)
         waiter = self.waiter(directory + '/awaited', os.O_WRONLY)
 
-        os.kill(self.daemon.worker, signal.SIGSTOP)
+        self.stop_worker(directory + '/x', directory + '/y')
         creator.send_signal(signal.SIGKILL)
         for _ in range(10000):
             use(directory + '/x')
@@ -118,7 +116,7 @@ class Overflow(LifetimeTestCase):
         os.mkfifo(directory + '/unused')
         self.wait_for_state(directory, 'unused', 'new')
 
-        os.kill(self.daemon.worker, signal.SIGSTOP)
+        self.stop_worker(directory + '/x', directory + '/y')
         for _ in range(1000):
             use(directory + '/x')
             use(directory + '/y')

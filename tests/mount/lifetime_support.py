@@ -13,6 +13,7 @@ A slow machine makes those bounds wider, never wrong.
 
 import atexit
 import collections
+import contextlib
 import json
 import os
 import signal
@@ -83,6 +84,11 @@ def pipes(directory):
 def use(path):
     """Open the FIFO without waiting for anybody, and close it: the shortest use."""
     os.close(os.open(path, os.O_RDWR))
+
+
+def _stat_all(paths):
+    for path in paths:
+        os.stat(path)
 
 
 def set_policy(path, **values):
@@ -164,6 +170,21 @@ class LifetimeTestCase(fifofs_test.TestCase):
         child = self.spawn(_open_and_hold, path, flags)
         stuck_in_open(child.pid)
         return child
+
+    def stop_worker(self, *paths):
+        """Stop the worker at a moment at which the kernel has these in its cache.
+
+        Who opens one that is not there would wait for ever, and the worker may be about to have the
+        kernel drop it.
+        """
+        while True:
+            os.kill(self.daemon.worker, signal.SIGSTOP)
+            child = self.spawn(_stat_all, (self.daemon.path, *paths))
+            with contextlib.suppress(fifofs_test.DeadlineExceeded):
+                fifofs_test.wait_until(child.has_ended, 1, 'all to be found in the cache')
+                return
+            os.kill(self.daemon.worker, signal.SIGCONT)
+            child.result()
 
     def open_leash(self):
         """Two sockets: who receives from the first is held until all copies of the second are closed.

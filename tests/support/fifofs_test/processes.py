@@ -150,6 +150,10 @@ class Child:
             self._outcome.close()
         return self._status
 
+    def has_ended(self):
+        return self._status is not None or os.waitid(
+            os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
     def send_signal(self, signal_number):
         if self._status is None:
             os.kill(self.pid, signal_number)
