@@ -15,6 +15,7 @@
 #include "autofd.h"
 #include "control.h"
 #include "fdpath.h"
+#include "fileid.h"
 #include "walk.h"
 
 /*
@@ -39,7 +40,7 @@ int ff_fifoend_open_directory(const char *mountpoint, gboolean cached_only)
 
 static int open_by_name(int directory, guint64 fifo, int access)
 {
-    struct stat st;
+    FfFileInfo info;
     int fd = -1;
 
     for (guint i = 0; i < PERMISSION_TRIES && fd < 0; i++) {
@@ -50,7 +51,7 @@ static int open_by_name(int directory, guint64 fifo, int access)
     }
     if (fd < 0)
         return -errno;
-    if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_ino == fifo)
+    if (ff_file_look(fd, "", &info) == 0 && S_ISFIFO(info.mode) && info.id.ino == fifo)
         return fd;
     close(fd);
     return -ESTALE;
@@ -86,8 +87,10 @@ int ff_fifoend_open_met_writer(int directory, guint64 fifo)
  */
 void ff_fifoend_drop_name(int directory, const char *name)
 {
-    struct stat st;
+    int fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        g_warning("the name of a FIFO stays cached");
+    if (fd < 0)
+        return;
+    g_warning("the name of a FIFO stays cached");
+    close(fd);
 }

@@ -33,6 +33,7 @@
 #include "control.h"
 #include "ends.h"
 #include "fifoend.h"
+#include "fileid.h"
 #include "filelimit.h"
 #include "pipesize.h"
 #include "procfs.h"
@@ -226,7 +227,7 @@ static int open_control(const FfHolder *holder, dev_t *dev)
 {
     g_auto(FfAutoFd)
         mount = open_tree(AT_FDCWD, holder->mountpoint, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    struct statx info;
+    FfFileInfo info;
     int fd;
 
     if (mount < 0)
@@ -236,9 +237,8 @@ static int open_control(const FfHolder *holder, dev_t *dev)
     fd = openat(mount, FF_CONTROL_DIRECTORY, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &info) == 0 &&
-        info.stx_ino == FF_CONTROL_DIRECTORY_ID) {
-        *dev = makedev(info.stx_dev_major, info.stx_dev_minor);
+    if (ff_file_look(fd, "", &info) == 0 && info.id.ino == FF_CONTROL_DIRECTORY_ID) {
+        *dev = info.id.dev;
         return fd;
     }
     close(fd);
@@ -331,14 +331,13 @@ static int find_fifo(FfHolder *holder, const FfHoldMessage *message)
 {
     int control = prepare(holder);
     g_auto(FfAutoFd) fd = control < 0 ? control : open_by_token(control, message->token);
-    struct statx info;
+    FfFileInfo info;
 
     if (fd < 0)
         return fd;
     /* It is the worker who answers, and it may have been taken over by somebody. */
-    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_TYPE, &info) < 0 ||
-        !S_ISFIFO(info.stx_mode) || info.stx_ino != message->id ||
-        makedev(info.stx_dev_major, info.stx_dev_minor) != holder->dev)
+    if (ff_file_look(fd, "", &info) < 0 || !S_ISFIFO(info.mode) || info.id.ino != message->id ||
+        info.id.dev != holder->dev)
         return -ESTALE;
     return ff_auto_fd_steal(&fd);
 }

@@ -13,12 +13,12 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "autofd.h"
 #include "config.h"
+#include "fileid.h"
 #include "node.h"
 
 /* The headers may be older than the kernel. */
@@ -80,10 +80,9 @@ static void allow(const FfLandlock *landlock, const char *path, guint64 access)
 static void allow_mount(const FfLandlock *landlock, const char *mountpoint)
 {
     g_auto(FfAutoFd) fd = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    struct statx stx;
+    FfFileInfo info;
 
-    if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &stx) < 0 ||
-        stx.stx_ino != FF_ROOT_ID)
+    if (fd < 0 || ff_file_look(fd, "", &info) < 0 || info.id.ino != FF_ROOT_ID)
         g_warning("%s is not mounted where it was: its FIFOs cannot be opened", mountpoint);
     else
         allow_descriptor(landlock, fd, READ | WRITE);

@@ -6,11 +6,11 @@
 #include <glib.h>
 #include <linux/openat2.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "autofd.h"
+#include "fileid.h"
 #include "node.h"
 
 #define FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -29,32 +29,29 @@ static int open_step(int directory, const char *name)
 }
 
 /*
- * Attributes that are out of date have to be asked for before permissions can be checked, which a
- * walk in the cache does not do (fs/fuse/dir.c fuse_permission()). fstat() does, and takes no lock. It
- * has the kernel forget the ACL, which is then asked for by a check of permissions that is no walk;
- * what that says is left to the walk.
+ * Attributes and an ACL that are out of date have to be asked for before permissions can be checked,
+ * which a walk in the cache does not do (fs/fuse/dir.c fuse_permission()). One to the directory itself
+ * does, and takes no lock. What that says of the permissions is left to the other.
  */
 static int step(int directory, const char *name)
 {
-    struct stat st;
+    int fd = openat(directory, ".", FLAGS);
 
-    if (fstat(directory, &st) < 0)
-        return -errno;
-    faccessat(directory, "", X_OK, AT_EMPTY_PATH | AT_EACCESS);
+    if (fd >= 0)
+        close(fd);
     return open_step(directory, name);
 }
 
 static int open_root(const char *mountpoint, int flags)
 {
     int fd = open(mountpoint, flags | O_DIRECTORY | O_CLOEXEC);
-    struct stat st;
-    int r = 0;
+    FfFileInfo info;
+    int r;
 
     if (fd < 0)
         return -errno;
-    if (fstat(fd, &st) < 0)
-        r = -errno;
-    else if (st.st_ino != FF_ROOT_ID)
+    r = ff_file_look(fd, "", &info);
+    if (r == 0 && info.id.ino != FF_ROOT_ID)
         r = -EXDEV;
     if (r == 0)
         return fd;

@@ -11,6 +11,7 @@
 
 #include "directory.h"
 #include "fdpath.h"
+#include "fileid.h"
 #include "former.h"
 #include "heat.h"
 #include "packing.h"
@@ -171,11 +172,12 @@ static char *path_of(FfWatch *watch, guint64 id)
 static int add_through_handle(FfWatch *watch, int fd, guint64 id)
 {
     char path[FF_FD_PATH_SIZE];
-    struct stat st;
+    FfFileInfo info;
+    int r = ff_file_look(fd, "", &info);
 
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (st.st_ino != id)
+    if (r < 0)
+        return r;
+    if (info.id.ino != id)
         return -EAGAIN;
     FF_STEP("watching");
     fd = inotify_add_watch(watch->inotify, ff_fd_path(fd, path), EVENT_MASK | IN_ONLYDIR);

@@ -3,7 +3,7 @@
  * Which file is this? Answered by the kernel alone.
  *
  * With AT_STATX_DONT_SYNC no server of a network or FUSE file system is asked for what the kernel
- * already has, so that a file system that hangs cannot hang fifoctl.
+ * already has, so that a file system that hangs cannot hang who looks.
  */
 #pragma once
 
