@@ -21,6 +21,7 @@
 
 #include "autofd.h"
 #include "procfs.h"
+#include "readiness.h"
 
 #define EVENTS_AT_ONCE 64
 
@@ -68,9 +69,7 @@ static void watched_free(gpointer data)
 
 static gboolean has_ended(int pidfd)
 {
-    struct pollfd poll_pidfd = {.fd = pidfd, .events = POLLIN};
-
-    return poll(&poll_pidfd, 1, 0) != 0;
+    return ff_readiness_now(pidfd, POLLIN) != 0;
 }
 
 /* proc(5): from STATE, the third field, to STARTTIME, the 22nd. */
@@ -241,17 +240,24 @@ FfProcess *ff_creators_get(FfCreators *creators, pid_t tid)
     return pidfd < 0 ? NULL : add_process(creators, pid, pidfd);
 }
 
-/* A pidfd of the very process, or -1 where that has ended. */
+/*
+ * Return: a pidfd of the very process; -ESRCH where that has ended, or another -errno where that is
+ * not known.
+ */
 static int open_again(const FfProcess *process)
 {
     g_auto(FfAutoFd) pidfd = pidfd_open(process->pid, 0);
     ProcessStat stat;
+    gboolean has_stat;
 
+    /* EINVAL: the number is that of a thread by now. */
+    if (pidfd < 0)
+        return errno == EINVAL ? -ESRCH : -errno;
+    has_stat = read_stat(process->pid, &stat);
     /* The number may be another's by now; not while its pidfd says that it lives. */
-    if (pidfd < 0 || !read_stat(process->pid, &stat) || has_ended(pidfd) ||
-        stat.started != process->started)
-        return -1;
-    return ff_auto_fd_steal(&pidfd);
+    if (has_ended(pidfd) || (has_stat && stat.started != process->started))
+        return -ESRCH;
+    return has_stat ? ff_auto_fd_steal(&pidfd) : -EIO;
 }
 
 void ff_creators_adopt(FfCreators *creators, FfProcess *process)
@@ -270,12 +276,14 @@ void ff_creators_adopt(FfCreators *creators, FfProcess *process)
         return;
     }
     pidfd = open_again(process);
-    if (pidfd < 0) {
+    if (pidfd == -ESRCH) {
         ff_registry_process_ended(creators->registry, process);
         g_source_set_ready_time(creators->teller, 0);
-        return;
+    } else if (pidfd < 0 || watch_process(creators, ff_process_ref(process), pidfd) == NULL) {
+        /* What it has made is rather left over than lost. */
+        g_warning("cannot watch process %d any more, whose FIFOs stay when it ends: %s",
+                  process->pid, g_strerror(pidfd < 0 ? -pidfd : errno));
     }
-    watch_process(creators, ff_process_ref(process), pidfd);
 }
 
 static gboolean on_ended(gint fd, GIOCondition condition, gpointer data)

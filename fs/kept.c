@@ -141,12 +141,9 @@ static void await_close(void)
 {
     struct pollfd told = {.fd = FF_HANDOVER_NOT_KEPT, .events = POLLIN};
     guint64 n;
-    int r;
 
-    do
-        r = poll(&told, 1, PATIENCE_MS);
-    while (r < 0 && errno == EINTR);
-    if (r != 1 || read(FF_HANDOVER_NOT_KEPT, &n, sizeof n) < 0)
+    if (TEMP_FAILURE_RETRY(poll(&told, 1, PATIENCE_MS)) != 1 ||
+        read(FF_HANDOVER_NOT_KEPT, &n, sizeof n) < 0)
         g_debug("the supervisor does not say that a FIFO is closed");
 }
 

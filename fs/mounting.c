@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fuseoptions.h"
+#include "readiness.h"
 #include "stalemount.h"
 
 #define DEVICE "/dev/fuse"
@@ -127,9 +128,7 @@ FfMounting *ff_mounting_adopt(const char *mountpoint, int fd)
 
 gboolean ff_mounting_is_alive(int fd)
 {
-    struct pollfd device = {.fd = fd};
-
-    return poll(&device, 1, 0) == 0 || (device.revents & POLLERR) == 0;
+    return (ff_readiness_now(fd, 0) & POLLERR) == 0;
 }
 
 int ff_mounting_fd(const FfMounting *mounting)
@@ -140,8 +139,7 @@ int ff_mounting_fd(const FfMounting *mounting)
 /* Whoever waits for an answer must not be waited for, so the connection ends first. */
 static void end_adopted(FfMounting *mounting)
 {
-    struct pollfd device = {.fd = mounting->fd};
-    gboolean gone = poll(&device, 1, 0) == 1 && (device.revents & POLLERR) != 0;
+    gboolean gone = !ff_mounting_is_alive(mounting->fd);
 
     close(mounting->fd);
     mounting->fd = -1;

@@ -13,15 +13,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "readiness.h"
 #include "step.h"
 
 short ff_relay_readiness(const Relay *relay)
 {
-    struct pollfd look = {.fd = relay->fd, .events = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM};
-
     if (relay->fd < 0)
         return POLLERR;
-    return poll(&look, 1, 0) < 0 ? POLLERR : look.revents;
+    return ff_readiness_now(relay->fd, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
 }
 
 static short shown_readiness(const Relay *relay)

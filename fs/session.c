@@ -17,6 +17,7 @@
 #include "fusewire.h"
 #include "lost.h"
 #include "packing.h"
+#include "readiness.h"
 #include "step.h"
 #include "uring.h"
 
@@ -150,9 +151,7 @@ static void serve_one(FfSession *session, const struct fuse_buf *buffer)
 /* Has the kernel sent something that was not read yet? */
 static gboolean is_request_there(const FfSession *session)
 {
-    struct pollfd device = {.fd = session->parts.fd, .events = POLLIN};
-
-    return poll(&device, 1, 0) != 0;
+    return ff_readiness_now(session->parts.fd, POLLIN) != 0;
 }
 
 static void be_quiet(FfSession *session)

@@ -91,7 +91,7 @@ static gboolean ends_in_time(pid_t pid)
     g_auto(FfAutoFd) pidfd = pidfd_open(pid, 0);
     struct pollfd end = {.fd = pidfd, .events = POLLIN};
 
-    return pidfd < 0 || poll(&end, 1, ANSWER_MS) != 0;
+    return pidfd < 0 || TEMP_FAILURE_RETRY(poll(&end, 1, ANSWER_MS)) != 0;
 }
 
 typedef enum { ANSWER_ALIVE, ANSWER_DISCONNECTED, ANSWER_NONE } Answer;

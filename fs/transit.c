@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "readiness.h"
 #include "step.h"
 
 enum {
@@ -126,15 +127,16 @@ static int write_directly(const FfTransitEnd *transit, guint64 unique, int fifo,
 static gssize room_of(int fifo)
 {
     int capacity = fcntl(fifo, F_GETPIPE_SZ), n;
-    struct pollfd look = {.fd = fifo, .events = POLLOUT};
+    short readiness;
 
     if (capacity < 0 || ioctl(fifo, FIONREAD, &n) < 0)
         return FF_TRANSIT_DATA_BYTES;
     if (capacity - n >= PIPE_BUF)
         return MIN(capacity - n, FF_TRANSIT_DATA_BYTES);
-    if (poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0)
+    readiness = ff_readiness_now(fifo, POLLOUT);
+    if ((readiness & POLLERR) != 0)
         return -EPIPE;
-    return (look.revents & POLLOUT) != 0 ? PIPE_BUF : -EAGAIN;
+    return (readiness & POLLOUT) != 0 ? PIPE_BUF : -EAGAIN;
 }
 
 /* As much of it as the FIFO takes, or the staging pipe. Return: 0 or -errno. */

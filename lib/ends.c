@@ -11,6 +11,7 @@
 #include "autofd.h"
 #include "fdpath.h"
 #include "procfs.h"
+#include "readiness.h"
 
 static int reopen(int handle, int flags)
 {
@@ -89,9 +90,7 @@ guint ff_ends_queued(const FfEnds *ends)
 
 static gboolean says(int fd, short event)
 {
-    struct pollfd end = {.fd = fd};
-
-    return poll(&end, 1, 0) == 1 && (end.revents & event) != 0;
+    return (ff_readiness_now(fd, 0) & event) != 0;
 }
 
 /* Does the empty FIFO have a writer? */

@@ -11,17 +11,30 @@ import time
 import fifofs_test
 from fault_support import (
     KILLS, PATIENCE_SECONDS, assert_nothing_leaks, attempt, pipes, seed_of_test, settle, walk)
-from fifofs_test import Mount, wait_until
+from fifofs_test import Mount, libc_call, wait_until
 from kills import Stop, hold, keep_house
 
 # More than the queue of an inotify instance takes (/proc/sys/fs/inotify/max_queued_events).
 _EVENTS = 20000
+
+_SIGNALS = 10000
 
 
 def open_again_and_again(*descriptors):
     """More reports than the queue takes: of two FIFOs in turn, as equal ones count as one."""
     for i in range(_EVENTS // 2):
         os.close(os.open(f'/proc/self/fd/{descriptors[i % 2]}', os.O_RDWR))
+
+
+def signal_thread(pid, name, signal_number):
+    """Again and again."""
+    for thread in os.listdir(f'/proc/{pid}/task'):
+        with open(f'/proc/{pid}/task/{thread}/comm', encoding='utf-8') as comm:
+            if comm.read() == name + '\n':
+                break
+    for _ in range(_SIGNALS):
+        libc_call('tgkill', pid, int(thread), signal_number)
+        time.sleep(0.0001)
 
 
 def is_running(pid):
@@ -97,6 +110,18 @@ class Want(fifofs_test.TestCase):
             time.sleep(choose.random() * 0.2)
 
         self.through(trouble, max(5, KILLS // 40))
+
+    def test_a_worker_that_gets_signals(self):
+        """As a worker sends itself, to wake the thread that serves: no call may fail of it."""
+        with Mount('lifetime=process') as mount:
+            kept = {f'{mount.path}/{number}' for number in range(8)}
+            for path in kept:
+                os.mkfifo(path)
+            signals = self.spawn(signal_thread, mount.worker, 'requests', signal.SIGUSR1)
+            while not signals.has_ended():
+                os.mkfifo(mount.path + '/new')
+                os.unlink(mount.path + '/new')
+            self.assertEqual(set(pipes(mount.path)), kept)
 
     def test_more_reports_than_the_queue_takes(self):
         with Mount('allow_other,lifetime=use,linger=0') as mount:
