@@ -57,3 +57,8 @@ int ff_canary_watch(pid_t canary)
 
     return fd < 0 ? -errno : fd;
 }
+
+gboolean ff_canary_is_there(pid_t process, pid_t canary)
+{
+    return tgkill(process, canary, 0) == 0 || errno != ESRCH;
+}

@@ -26,3 +26,6 @@ pid_t ff_canary_start(void);
  * Return: it, or -errno: -EINVAL before Linux 6.9.
  */
 int ff_canary_watch(pid_t canary);
+
+/* For where it cannot be watched: is that thread of the process still there? */
+gboolean ff_canary_is_there(pid_t process, pid_t canary);

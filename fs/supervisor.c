@@ -44,6 +44,9 @@ static const guint delays_ms[] = {0, 10, 50, 100, 200, 500, 1000, 2000};
 /* A process is gone so soon after its canary, or it waits for what only the next one can do. */
 #define DYING_MS 20
 
+/* How often the canary is looked for, where the kernel does not tell of its end. */
+#define CANARY_LOOK_MS 500
+
 /* How often it is looked whether the last worker of another supervisor has ended. */
 #define LOOK_INTERVAL (5 * G_TIME_SPAN_MILLISECOND)
 
@@ -73,8 +76,9 @@ typedef struct {
     Aim aim;
     /* Descriptors: what workers are started from; and, while it has not proved good, the former. */
     int program, former_program;
-    /* Of the worker's, or -1. */
-    int canary;
+    /* The worker's, or 0; and a descriptor of it, or -1. */
+    pid_t canary;
+    int canary_fd;
     FfWorker worker;
     gboolean has_worker;
     guint socket_source, end_source, canary_source;
@@ -133,17 +137,26 @@ static void on_ready(Supervisor *supervisor)
 
 static gboolean on_canary_gone(gint fd, GIOCondition condition, gpointer data);
 
+static gboolean look_for_canary(gpointer data)
+{
+    const Supervisor *supervisor = data;
+
+    if (ff_canary_is_there(supervisor->worker.pid, supervisor->canary))
+        return G_SOURCE_CONTINUE;
+    return on_canary_gone(-1, G_IO_IN, data);
+}
+
 static void watch_canary(Supervisor *supervisor, pid_t canary)
 {
     /* It tells of one; who tells of more is not the program that was started. */
-    if (supervisor->canary >= 0)
+    if (supervisor->canary != 0 || canary <= 0)
         return;
-    supervisor->canary = ff_canary_watch(canary);
-    if (supervisor->canary < 0)
-        g_debug("cannot watch a thread of the worker: %s", g_strerror(-supervisor->canary));
-    else
-        supervisor->canary_source = g_unix_fd_add(supervisor->canary, G_IO_IN, on_canary_gone,
-                                                  supervisor);
+    supervisor->canary = canary;
+    supervisor->canary_fd = ff_canary_watch(canary);
+    supervisor->canary_source = supervisor->canary_fd < 0
+                                    ? g_timeout_add(CANARY_LOOK_MS, look_for_canary, supervisor)
+                                    : g_unix_fd_add(supervisor->canary_fd, G_IO_IN, on_canary_gone,
+                                                    supervisor);
 }
 
 /* One byte, and what belongs to it. */
@@ -352,9 +365,10 @@ static void go_on_after(Supervisor *supervisor, int status)
     read_last_messages(supervisor);
     ff_holder_end(supervisor->holder);
     g_clear_handle_id(&supervisor->canary_source, g_source_remove);
-    if (supervisor->canary >= 0)
-        close(supervisor->canary);
-    supervisor->canary = -1;
+    if (supervisor->canary_fd >= 0)
+        close(supervisor->canary_fd);
+    supervisor->canary_fd = -1;
+    supervisor->canary = 0;
     if (supervisor->ready)
         supervisor->last_served = g_get_monotonic_time();
     close(supervisor->worker.socket);
@@ -732,7 +746,7 @@ int ff_supervise(const FfOptions *options, const FfStored *stored, char **argv, 
         .program = -1,
         .former_program = -1,
         .tried_program = -1,
-        .canary = -1,
+        .canary_fd = -1,
     };
 
     supervisor.last_served = g_get_monotonic_time();

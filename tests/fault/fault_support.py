@@ -8,6 +8,7 @@ import contextlib
 import json
 import mmap
 import os
+import subprocess
 import tempfile
 import time
 
@@ -20,6 +21,7 @@ KILLS = int(os.environ.get('FIFOFS_TEST_KILLS', '200'))
 PATIENCE_SECONDS = 20
 
 _STEP_BYTES = 256
+_LOOKUP = 1                 # an opcode of linux/fuse.h
 
 
 def seed_of_test():
@@ -108,6 +110,28 @@ def settle(directory):
     os.unlink(name)
 
 
+def kernel_stack(pid):
+    with open(f'/proc/{pid}/stack', encoding='ascii') as stream:
+        return stream.read()
+
+
+def wait_for_itself(test, mount, steps):
+    """
+    Have the worker wait for the lock of a directory, in order to tell that a FIFO has gone from
+    there, and who has the lock wait for the worker. Returns that process, a mkfifo(1).
+
+    The mount has a linger of 100 ms.
+    """
+    settle(mount.path)
+    os.mkfifo(mount.path + '/due')
+    steps.arm(_LOOKUP, 'read', 0)
+    other = test.start(['mkfifo', mount.path + '/other'], stderr=subprocess.DEVNULL)
+    wait_until(lambda: steps.waits, what='the request')
+    wait_until(lambda: 'reverse_inval' in kernel_stack(mount.worker), PATIENCE_SECONDS,
+               'the notification')
+    return other
+
+
 def drop_caches():
     """Have the kernel forget all names and inodes that nobody uses."""
     with open('/proc/sys/vm/drop_caches', 'w', encoding='ascii') as control:
@@ -128,4 +152,4 @@ def assert_nothing_leaks(test, mount):
 
 
 __all__ = ['KILLS', 'PATIENCE_SECONDS', 'Steps', 'assert_nothing_leaks', 'attempt', 'children',
-           'drop_caches', 'pipes', 'seed_of_test', 'settle', 'stepped_mount', 'walk']
+           'drop_caches', 'pipes', 'seed_of_test', 'settle', 'stepped_mount', 'wait_for_itself', 'walk']

@@ -4,9 +4,9 @@
  * that is slow at the wrong moment.
  *
  * FIFOFS_PRETENCE names a file of two bytes of hours by which the wall clock is wrong, as a signed number in
- * the machine's order; it is mapped, so that a test can set the clock at any time. FIFOFS_NO_RESEND has the
- * kernel refuse to send requests again, as it did before Linux 6.9. With FIFOFS_SLOW_LOOK it takes a while
- * until who has opened the control directory goes on.
+ * the machine's order; it is mapped, so that a test can set the clock at any time. FIFOFS_OLD_KERNEL has the
+ * kernel refuse to send requests again and to watch threads, as it did before Linux 6.9. With
+ * FIFOFS_SLOW_LOOK it takes a while until who has opened the control directory goes on.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,10 +26,15 @@
 #define LOOK_USEC        500000
 #define SECONDS_PER_HOUR 3600
 
+/* PIDFD_THREAD, which the headers of Debian 12 do not have. */
+#define OF_A_THREAD    O_EXCL
+#define MOST_ARGUMENTS 6
+
 static const volatile int16_t *hours;
 static int (*real_clock_gettime)(clockid_t, struct timespec *);
 static ssize_t (*real_writev)(int, const struct iovec *, int);
 static int (*real_openat)(int, const char *, int, ...);
+static long (*real_syscall)(long, ...);
 
 __attribute__((constructor)) static void prepare(void)
 {
@@ -39,6 +45,7 @@ __attribute__((constructor)) static void prepare(void)
     real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
     real_writev = dlsym(RTLD_NEXT, "writev");
     real_openat = dlsym(RTLD_NEXT, "openat64");
+    real_syscall = dlsym(RTLD_NEXT, "syscall");
     if (fd < 0)
         return;
     map = mmap(NULL, sizeof *hours, PROT_READ, MAP_SHARED, fd, 0);
@@ -56,6 +63,11 @@ int clock_gettime(clockid_t clock, struct timespec *now)
     return r;
 }
 
+static int is_old_kernel(void)
+{
+    return getenv("FIFOFS_OLD_KERNEL") != NULL;
+}
+
 static int asks_for_requests(const struct iovec *parts)
 {
     const struct fuse_out_header *header = parts[0].iov_base;
@@ -66,11 +78,28 @@ static int asks_for_requests(const struct iovec *parts)
 
 ssize_t writev(int fd, const struct iovec *parts, int n)
 {
-    if (n > 0 && asks_for_requests(parts) && getenv("FIFOFS_NO_RESEND") != NULL) {
+    if (n > 0 && asks_for_requests(parts) && is_old_kernel()) {
         errno = EINVAL;
         return -1;
     }
     return real_writev(fd, parts, n);
+}
+
+/* Those that are not there are not looked at by the kernel. */
+long syscall(long number, ...)
+{
+    long of[MOST_ARGUMENTS];
+    va_list rest;
+
+    va_start(rest, number);
+    for (int i = 0; i < MOST_ARGUMENTS; i++)
+        of[i] = va_arg(rest, long);
+    va_end(rest);
+    if (number == SYS_pidfd_open && ((unsigned)of[1] & OF_A_THREAD) != 0 && is_old_kernel()) {
+        errno = EINVAL;
+        return -1;
+    }
+    return real_syscall(number, of[0], of[1], of[2], of[3], of[4], of[5]);
 }
 
 /* The mode is there only where a file is made; elsewhere it is not looked at. */

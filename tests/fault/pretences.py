@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import signal
 import stat
 import struct
 import subprocess
@@ -11,7 +12,7 @@ import time
 
 import fifofs_test
 from fault_support import (
-    PATIENCE_SECONDS, Steps, assert_nothing_leaks, pipes, settle, stepped_mount)
+    PATIENCE_SECONDS, Steps, assert_nothing_leaks, pipes, settle, stepped_mount, wait_for_itself)
 from fifofs_test import Mount, attempt, binary, fifoctl, libc_call, stuck_in, wait_until
 
 LOOKUP, MKNOD, MKDIR, UNLINK, RMDIR, RENAME, RELEASE, CREATE = 1, 8, 9, 10, 11, 12, 18, 35
@@ -151,7 +152,7 @@ class OldKernel(PretenceTestCase):
         super().setUp()
         self.steps = Steps(self.folder() + '/step')
         self.mount = self.enterContext(stepped_mount(self.steps, 'lifetime=keep', environment={
-            'LD_PRELOAD': binary('FIFOFS_PRETENCE_LIB'), 'FIFOFS_NO_RESEND': '1'}))
+            'LD_PRELOAD': binary('FIFOFS_PRETENCE_LIB'), 'FIFOFS_OLD_KERNEL': '1'}))
         self.path = self.mount.path
 
     def die_in(self, opcode, step, call, *arguments):
@@ -170,6 +171,17 @@ class OldKernel(PretenceTestCase):
             settle(self.path)
             self.assertEqual(os.listdir(self.path), ['fifo'])
         self.assertIn('this kernel cannot send requests again', self.mount.log())
+
+    def test_a_worker_that_waits_for_itself_is_followed_by_another(self):
+        os.setxattr(self.path, 'fifofs.lifetime', b'auto')
+        os.setxattr(self.path, 'fifofs.linger', b'100ms')
+        other = wait_for_itself(self, self.mount, self.steps)
+        worker = self.mount.worker
+        os.kill(worker, signal.SIGKILL)
+        # The kernel does not walk again for mknod(2).
+        self.assertIn(other.wait(PATIENCE_SECONDS), (0, 1))
+        self.assertNotEqual(self.mount.worker, worker)
+        self.steps.disarm()
 
     def test_calls_by_path_get_their_answers_from_the_next_worker(self):
         os.mkfifo(self.path + '/fifo')

@@ -18,12 +18,11 @@ import time
 
 import fifofs_test
 from fault_support import (
-    PATIENCE_SECONDS, Steps, attempt, children, pipes, settle, stepped_mount)
+    PATIENCE_SECONDS, Steps, attempt, children, pipes, settle, stepped_mount, wait_for_itself)
 from fifofs_test import (
     Mount, binary, fifoctl, mounted, stuck_in_open, wait_until, worker_of)
 
 
-_LOOKUP = 1                 # an opcode of linux/fuse.h
 _A_WHILE_SECONDS = 0.5
 _HANDOVER_JOURNAL = 4       # where a worker finds it (fs/handover.h)
 
@@ -273,26 +272,11 @@ class Ending(SupervisorTestCase):
 
     @contextlib.contextmanager
     def waiting_for_itself(self):
-        """
-        A mount whose worker waits for the lock of a directory in order to tell that a FIFO has gone
-        from there; who has the lock waits for the worker.
-        """
+        """A mount, as wait_for_itself() leaves it."""
         steps = Steps(self.folder() + '/step')
         with stepped_mount(steps, 'linger=100ms') as mount:
-            settle(mount.path)
-            os.mkfifo(mount.path + '/due')
-            steps.arm(_LOOKUP, 'read', 0)
-            other = self.start(['mkfifo', mount.path + '/other'], stderr=subprocess.DEVNULL)
-            wait_until(lambda: steps.waits, what='the request')
-            worker = mount.worker
-            wait_until(lambda: 'reverse_inval' in self.kernel_stack(worker), PATIENCE_SECONDS,
-                       'the notification')
-            yield mount, worker, steps, other
-
-    @staticmethod
-    def kernel_stack(pid):
-        with open(f'/proc/{pid}/stack', encoding='ascii') as stream:
-            return stream.read()
+            other = wait_for_itself(self, mount, steps)
+            yield mount, mount.worker, steps, other
 
     def test_one_that_is_killed_while_the_worker_waits_for_itself_leaves_nobody_waiting(self):
         with self.waiting_for_itself() as (mount, worker, steps, other):
