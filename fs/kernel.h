@@ -35,5 +35,8 @@ gboolean ff_kernel_knows(struct fuse_session *session, guint64 id);
 void ff_kernel_drop_name(struct fuse_session *session, guint64 parent, const char *name,
                          guint64 id);
 
+/* Wait until nobody has the lock of this directory who has it now. */
+void ff_kernel_await_directory(struct fuse_session *session, guint64 id);
+
 /* The attributes have changed. */
 void ff_kernel_refresh(struct fuse_session *session, guint64 id);

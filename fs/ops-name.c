@@ -135,8 +135,10 @@ static int answer_of(const NameRequest *request, FfDaemon *daemon, guint64 node_
 
     if (node != NULL && ff_relay_owns(node_id))
         fill_relay_entry(request, daemon, node, entry);
-    else if (node != NULL)
+    else if (node != NULL) {
+        ff_registry_answer_lookup_again(daemon->registry, node);
         describe_new(daemon, node, entry);
+    }
     return node_id != 0 && node == NULL ? -ENOENT : 0;
 }
 

@@ -59,6 +59,8 @@ static void errand_clear(gpointer data)
 /* A node of which the kernel may know nothing although lookups are counted. */
 typedef struct {
     guint64 id;
+    /* The directory that it is in, or 0. */
+    guint64 parent;
     guint serial;
 } Suspect;
 
@@ -159,7 +161,7 @@ static struct fuse_session *fuse_of(const FfReaper *reaper)
 /* Registry locked. The kernel does not know the node, or did not with that serial. */
 static void suspect(FfReaper *reaper, guint64 id, guint serial)
 {
-    Suspect suspect = {id, serial};
+    Suspect suspect = {.id = id, .serial = serial};
 
     if (!ff_journal_is_taken_over(reaper->journal))
         return;
@@ -214,7 +216,7 @@ static void run_errands(FfReaper *reaper, const GArray *errands)
 static void collect_suspect(FfNode *node, gpointer data)
 {
     FfReaper *reaper = data;
-    Suspect suspect = {node->id, node->lookup_serial};
+    Suspect suspect = {node->id, node->parent == NULL ? 0 : node->parent->id, node->lookup_serial};
 
     if (ff_node_is_fifo(node) && ff_node_is_linked(node))
         ff_registry_doubt(reaper->registry, node);
@@ -233,6 +235,9 @@ static void ask_about(FfReaper *reaper, const Suspect *asked)
 {
     g_autoptr(FfRegistryLocker) locker = NULL;
 
+    /* Whoever was answered has the lock until the kernel knows it. */
+    if (asked->parent != 0)
+        ff_kernel_await_directory(fuse_of(reaper), asked->parent);
     if (ff_kernel_knows(fuse_of(reaper), asked->id))
         return;
     locker = ff_registry_locker_new(reaper->registry);

@@ -175,6 +175,12 @@ void ff_registry_forget(FfRegistry *registry, FfNode *node, guint64 n)
     tell_if_idle(registry, node);
 }
 
+void ff_registry_answer_lookup_again(FfRegistry *registry, FfNode *node)
+{
+    node->lookup_serial++;
+    ff_registry_mark(registry, node, FF_UNSAVED_USE);
+}
+
 void ff_registry_forget_rest(FfRegistry *registry, FfNode *node, guint serial)
 {
     if (node->lookups > 0 && node->lookup_serial == serial)

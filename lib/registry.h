@@ -294,6 +294,12 @@ int ff_registry_reap(FfRegistry *registry, FfNode *node, gboolean wanted);
 /* A probe was begun at the node; keep what this returns for ff_registry_end_probe(). */
 guint ff_registry_begin_probe(FfRegistry *registry, FfNode *node);
 
+/*
+ * The answer that goes with a lookup is given once more, as nobody knows whether the first was. If it
+ * was found out before that the kernel does not know the node, that means nothing any more.
+ */
+void ff_registry_answer_lookup_again(FfRegistry *registry, FfNode *node);
+
 /**
  * ff_registry_end_probe() - what a probe has found
  * @serial: from ff_registry_begin_probe(); where a LOOKUP or a rename came between, the finding

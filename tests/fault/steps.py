@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import os
 import select
+import time
 
 import fifofs_test
 from fault_support import (
@@ -22,6 +23,10 @@ _AT_FDCWD = -100
 # What a request goes through that only looks, and one that changes something.
 LOOK = ('read', 'answered')
 CHANGE = ('read', 'changed', 'appended', 'committed', 'answered')
+
+# A worker that has taken over gives up what the kernel does not know by then; so often it is tried.
+_REST_SECONDS = 0.15
+_RESTS = 8
 
 # So often a step is tried to be reached.
 TRIES = 10
@@ -125,6 +130,22 @@ class EachStep(fifofs_test.TestCase):
     def test_mkdir(self):
         self.die_in(9, CHANGE, lambda d: None, lambda d: os.mkdir(d + '/a'),
                     lambda d: (None, ['a']))
+
+    def test_mkdir_of_one_that_is_removed_while_it_is_open(self):
+        for step in CHANGE:
+            for turn in range(_RESTS):
+                with self.subTest(step=step, turn=turn):
+                    path = f'{self.path}/{step}-{turn}'
+                    settle(self.path)
+                    self.steps.arm(9, step)
+                    os.mkdir(path)
+                    wait_until(lambda: not self.steps.armed, PATIENCE_SECONDS, 'the death')
+                    descriptor = self.open(path, os.O_RDONLY | os.O_DIRECTORY)
+                    time.sleep(_REST_SECONDS)
+                    os.rmdir(path)
+                    self.assertEqual(os.fstat(descriptor).st_nlink, 0)
+                    self.assertEqual(os.listdir(descriptor), [])
+                    self.close(descriptor)
 
     def test_unlink(self):
         self.die_in(10, CHANGE, lambda d: os.mkfifo(d + '/a'), lambda d: os.unlink(d + '/a'),
