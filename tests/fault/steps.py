@@ -5,6 +5,7 @@ Each kind of request is made once for each step at which the worker can die in i
 gets, and what is there afterwards, must be what it would have been without.
 """
 
+import collections
 import contextlib
 import ctypes
 import os
@@ -27,6 +28,8 @@ CHANGE = ('read', 'changed', 'appended', 'committed', 'answered')
 # A worker that has taken over gives up what the kernel does not know by then; so often it is tried.
 _REST_SECONDS = 0.15
 _RESTS = 8
+
+_SAME_NAME_SECONDS = 5
 
 # So often a step is tried to be reached.
 TRIES = 10
@@ -358,6 +361,36 @@ class EachStep(fifofs_test.TestCase):
                 settle(self.path)
                 self.assertEqual(set(pipes(self.path)), set(names))
                 self.assertEqual(walk(self.path)[0], set(names))
+
+
+def again_and_again(function, path, end):
+    """What came of all the calls."""
+    answers = collections.Counter()
+    while time.monotonic() < end:
+        answers[attempt(function, path)] += 1
+    return answers
+
+
+class SameName(fifofs_test.TestCase):
+    """An open() that creates is asked for twice where the name is removed just then."""
+
+    def test_opens_that_create_go_well_whichever_worker_dies(self):
+        steps, mount = start_stepped(self, 'lifetime=keep')
+        path = mount.path + '/name'
+        settle(mount.path)
+        end = time.monotonic() + _SAME_NAME_SECONDS
+        openers = [self.spawn(again_and_again, create_by_open, path, end) for _ in range(3)]
+        removers = [self.spawn(again_and_again, os.unlink, path, end) for _ in range(2)]
+        deaths = 0
+        while time.monotonic() < end - 1:
+            steps.arm(35, 'committed')
+            time.sleep(0.03)
+            deaths += steps.disarm()
+        for opener in openers:
+            self.assertEqual(set(opener.result()), {None})
+        for remover in removers:
+            self.assertLessEqual(set(remover.result()), {None, 'ENOENT'})
+        self.assertGreater(deaths, 10)
 
 
 if __name__ == '__main__':
