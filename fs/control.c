@@ -69,7 +69,7 @@ struct Handle {
 /* Root and the owner of the mount. */
 static gboolean sees_all(const FfDaemon *daemon, const FfCaller *caller)
 {
-    return caller->uid == 0 || caller->uid == ff_registry_options(daemon->registry)->root_uid;
+    return caller->uid == 0 || caller->uid == daemon->owner;
 }
 
 static void open_pipes(Handle *handle, FfUnpacker *in)
@@ -178,14 +178,12 @@ static guint64 find_file(const char *name)
 
 void ff_control_stat(const FfDaemon *daemon, guint64 id, struct stat *st)
 {
-    const FfRegistryOptions *options = ff_registry_options(daemon->registry);
-
     *st = (struct stat){
         .st_ino = id,
         .st_mode = id == FF_CONTROL_DIRECTORY_ID ? S_IFDIR | 0555 : S_IFREG | 0444,
         .st_nlink = id == FF_CONTROL_DIRECTORY_ID ? DIRECTORY_LINKS : 1,
-        .st_uid = options->root_uid,
-        .st_gid = options->root_gid,
+        .st_uid = daemon->owner,
+        .st_gid = daemon->owner_group,
         .st_atim = daemon->mounted,
         .st_mtim = daemon->mounted,
         .st_ctim = daemon->mounted,

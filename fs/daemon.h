@@ -71,8 +71,10 @@ typedef struct {
     gboolean has_acls;
     /* Open control files. Under the registry lock. */
     FfControlHandles *handles;
-    /* When it was mounted: the times of the control files. */
+    /* When it was mounted, and whose the mount is: so are the control files. It stays as it is. */
     struct timespec mounted;
+    uid_t owner;
+    gid_t owner_group;
 } FfDaemon;
 
 /*

@@ -291,6 +291,8 @@ static gboolean build(Life *life, FfLogfile *log, GError **error)
 
     life->loop = g_main_loop_new(NULL, FALSE);
     daemon->registry = ff_registry_new(&daemon->options->registry, ff_clock_system());
+    daemon->owner = daemon->options->registry.root_uid;
+    daemon->owner_group = daemon->options->registry.root_gid;
     if (daemon->options->debug)
         ff_registry_listen(daemon->registry, log_change, NULL);
     if (!make_listeners(daemon, error) || !open_journal(daemon, log, error) ||

@@ -154,7 +154,7 @@ WRAPPED(gboolean, g_thread_pool_push, GThreadPool *pool, gpointer entry, GError 
 }
 
 /* The pool is freed by its last thread, after a lock of GLib's that is not seen. */
-__attribute__((no_sanitize_thread, noinline)) static gpointer work_of(const GThreadPool *pool)
+__attribute__((no_sanitize_thread, noipa)) static gpointer work_of(const GThreadPool *pool)
 {
     return pool->user_data;
 }
