@@ -28,17 +28,18 @@ static int open_step(int directory, const char *name)
     return (int)fd;
 }
 
-/*
- * Attributes and an ACL that are out of date have to be asked for before permissions can be checked,
- * which a walk in the cache does not do (fs/fuse/dir.c fuse_permission()). One to the directory itself
- * does, and takes no lock. What that says of the permissions is left to the other.
- */
-static int step(int directory, const char *name)
+void ff_walk_refresh(int directory)
 {
     int fd = openat(directory, ".", FLAGS);
 
     if (fd >= 0)
         close(fd);
+}
+
+/* What the first says of the permissions is left to the other. */
+static int step(int directory, const char *name)
+{
+    ff_walk_refresh(directory);
     return open_step(directory, name);
 }
 

@@ -21,6 +21,13 @@
  */
 int ff_walk_cached(const char *mountpoint, const char *path);
 
+/*
+ * Have the kernel ask for attributes and an ACL of a directory that are out of date. Before
+ * permissions are checked it would, which a walk in the cache does not do (fs/fuse/dir.c
+ * fuse_permission()); a walk to the directory itself does, and takes no lock.
+ */
+void ff_walk_refresh(int directory);
+
 /**
  * ff_walk_by_id() - the same of a directory that the kernel knows, without any walk
  *

@@ -180,6 +180,8 @@ static int add_through_handle(FfWatch *watch, int fd, guint64 id)
     if (info.id.ino != id)
         return -EAGAIN;
     FF_STEP("watching");
+    /* Valgrind takes it that the call below never waits, and lets no other thread run meanwhile. */
+    ff_walk_refresh(fd);
     fd = inotify_add_watch(watch->inotify, ff_fd_path(fd, path), EVENT_MASK | IN_ONLYDIR);
     return fd < 0 ? -errno : fd;
 }

@@ -18,7 +18,7 @@ import tempfile
 import time
 
 import fifofs_test
-from fifofs_test import attempt, binary, mounted, stuck_in_open, wait_until
+from fifofs_test import SLOWNESS, attempt, binary, mounted, stuck_in_open, wait_until
 
 _FIRST = 3              # the first descriptor that is handed over
 _ASIDE = 100            # numbers that are not in the way
@@ -33,7 +33,7 @@ class Manager:
         self.stored = {}
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self.path)
-        self._socket.settimeout(10)
+        self._socket.settimeout(10 * SLOWNESS)
 
     def close(self):
         self._socket.close()

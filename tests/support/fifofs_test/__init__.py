@@ -63,8 +63,9 @@ other.
 from .binaries import binary, fifoctl
 from .filesystems import FIFOFS, TMPFS, Mount, Tmpfs, bound, fuse_conf, mounted, worker_of
 from .processes import (
-    USER_A, USER_B, Child, ChildDied, DeadlineExceeded, as_user, attempt, die_with_parent, has_open,
-    kernel_functions, libc, libc_call, stuck_in, stuck_in_open, wait_until)
+    SLOWNESS, USER_A, USER_B, Child, ChildDied, DeadlineExceeded, as_user, attempt,
+    die_with_parent, has_open, kernel_functions, libc, libc_call, stuck_in, stuck_in_open,
+    wait_until)
 from .terminal import Terminal
 from .testcase import TestCase, main, on_both, on_fifofs, on_tmpfs
 

@@ -32,8 +32,13 @@ def libc_call(name, *arguments):
     return result
 
 
+# So many times as long as usual anything may take, as with ThreadSanitizer.
+SLOWNESS = int(os.environ.get('FIFOFS_TEST_SLOWNESS', '1'))
+
+
 def wait_until(predicate, timeout=10.0, what='the condition'):
     """Poll until predicate() is true and return its value; DeadlineExceeded after the timeout."""
+    timeout *= SLOWNESS
     deadline = time.monotonic() + timeout
     pause = 0.0005
     while True:

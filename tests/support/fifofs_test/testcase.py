@@ -12,7 +12,7 @@ import unittest
 
 from .binaries import missing_requirement
 from .filesystems import FIFOFS, TMPFS, Mount, Tmpfs
-from .processes import Child, DeadlineExceeded, die_with_parent
+from .processes import SLOWNESS, Child, DeadlineExceeded, die_with_parent
 
 
 class TestCase(unittest.TestCase):
@@ -30,13 +30,15 @@ class TestCase(unittest.TestCase):
 
     def run(self, result=None):
         """Run with the deadline set. The timer repeats, to interrupt a clean-up that hangs too."""
+        deadline = SLOWNESS * self.deadline_seconds
+
         def interrupt(_signal_number, _frame):
-            raise DeadlineExceeded(f'the test took longer than {self.deadline_seconds} s')
+            raise DeadlineExceeded(f'the test took longer than {deadline} s')
 
         self._descriptors = set()
         previous = signal.signal(signal.SIGALRM, interrupt)
-        faulthandler.dump_traceback_later(4 * self.deadline_seconds, exit=True)
-        signal.setitimer(signal.ITIMER_REAL, self.deadline_seconds, self.deadline_seconds)
+        faulthandler.dump_traceback_later(4 * deadline, exit=True)
+        signal.setitimer(signal.ITIMER_REAL, deadline, deadline)
         try:
             return super().run(result)
         finally:
