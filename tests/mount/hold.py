@@ -13,9 +13,11 @@ import signal
 import subprocess
 import tempfile
 import time
+import unittest
 
 import fifofs_test
-from fifofs_test import USER_A, USER_B, Mount, as_user, attempt, fifoctl, libc_call, mounted, wait_until
+from fifofs_test import (
+    SLOWNESS, USER_A, USER_B, Mount, as_user, attempt, fifoctl, libc_call, mounted, wait_until)
 from lifetime_support import LifetimeTestCase, goes, pipes, set_policy, stays, timed
 
 PIPE_BYTES = 65536
@@ -332,6 +334,7 @@ class Lifetimes(HoldTestCase):
         self.open(self.daemon.path + '/a', os.O_RDONLY)
         self.expect(goes('a', made, 1))
 
+    @unittest.skipIf(SLOWNESS > 1, 'ThreadSanitizer has a thread of its own that never rests')
     def test_what_is_held_costs_nothing_while_idle(self):
         self.mount('linger=1s,lifetime=keep,hold=both')
         for name in 'abc':
