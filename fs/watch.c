@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "directory.h"
@@ -91,6 +92,8 @@ struct FfWatch {
     GThread *thread;
     /* Directory ids for the thread to watch, as boxed guint64. */
     GAsyncQueue *wanted;
+    /* More was reported than is read at once. */
+    gint is_behind;
 
     /*
      * Under the registry lock. Watches are found by directory id. Watch descriptors lead to
@@ -597,20 +600,39 @@ static void clear_inbox(FfWatch *watch, gpointer inbox, gsize length)
     ff_logfile_set_number(ff_journal_log(watch->journal), FF_LOGFILE_INBOX_IN_USE, 0);
 }
 
+/* How much has been reported and is not read. */
+static gsize waiting_bytes(const FfWatch *watch)
+{
+    int n;
+
+    return ioctl(watch->inotify, FIONREAD, &n) == 0 && n > 0 ? (gsize)n : 0;
+}
+
+/*
+ * Only what has been reported by now: many who open FIFOs as fast as they can report more than is read
+ * meanwhile, and nobody else would ever get the lock.
+ */
 void ff_watch_catch_up(FfWatch *watch)
 {
-    gsize size;
+    gsize size, left = 0, done;
     gpointer inbox = ff_logfile_inbox(ff_journal_log(watch->journal), &size);
-    ssize_t length;
 
+    g_atomic_int_set(&watch->is_behind, FALSE);
     do {
-        length = read_into_inbox(watch, inbox, size);
+        ssize_t length = read_into_inbox(watch, inbox, size);
+
         if (length <= 0)
             return;
+        done = (gsize)length;
+        if (done > size / 2 && left == 0) {
+            g_atomic_int_set(&watch->is_behind, TRUE);
+            left = done + waiting_bytes(watch);
+        }
         handle_events(watch, inbox, length);
         FF_STEP("noted");
-        clear_inbox(watch, inbox, (gsize)length);
-    } while ((gsize)length > size / 2);
+        clear_inbox(watch, inbox, done);
+        left -= MIN(left, done);
+    } while (left > 0 && done > size / 2);
 }
 
 void ff_watch_claim_inbox(FfLogfile *log)
@@ -704,8 +726,11 @@ void ff_watch_take_over(FfWatch *watch)
 static gboolean on_events(gint fd, GIOCondition condition, gpointer data)
 {
     FfWatch *watch = data;
-    g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(watch->registry);
+    g_autoptr(FfRegistryLocker) locker = NULL;
 
+    if (g_atomic_int_get(&watch->is_behind))
+        ff_registry_give_way(watch->registry);
+    locker = ff_registry_locker_new(watch->registry);
     ff_watch_catch_up(watch);
     return G_SOURCE_CONTINUE;
 }

@@ -139,10 +139,29 @@ class Overflow(LifetimeTestCase):
         self.expect(goes('held', timed(holder.end), 0.6))
 
 
+def use_in_turn(*paths):
+    """Two FIFOs at least: reports of one alone count as one."""
+    while True:
+        for path in paths:
+            use(path)
+
+
 class Loops(LifetimeTestCase):
     """FIFOs that are opened and closed again and again."""
 
     deadline_seconds = 40
+
+    def test_many_who_report_faster_than_it_is_read_keep_nobody_waiting(self):
+        directory = self.mount('lifetime=keep')
+        for number in range(16):
+            paths = [f'{directory}/{number}{letter}' for letter in 'ab']
+            for path in paths:
+                os.mkfifo(path)
+            self.spawn(use_in_turn, *paths)
+        pass_time(0.5)
+        for _ in range(5):
+            os.mkfifo(directory + '/new')
+            os.unlink(directory + '/new')
 
     def test_short_lived_readers_and_writers_keep_a_fifo_between_them(self):
         directory = self.mount('linger=1s,grace=1s')
