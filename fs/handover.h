@@ -107,6 +107,13 @@ typedef struct {
     gint64 capacity;
 } FfHoldMessage;
 
+/*
+ * In place of FfHold: it is held, and may be let go at any moment, as a worker before has asked for
+ * that. It is none of the ends that can be wanted, so that it is asked for what is wanted before
+ * anybody is told of the FIFO.
+ */
+#define FF_HOLD_UNSURE 4
+
 typedef struct {
     guint64 id;
     guint64 ends;

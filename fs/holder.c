@@ -87,6 +87,8 @@ struct FfHolder {
     GHashTable *held;
     /* -1 while there is no worker. */
     int socket;
+    /* Counts workers: what one has asked to be let go must not go behind the back of the next. */
+    guint worker;
     guint n_jobs, most;
     /* Nothing is held any more, or soon will not be. */
     gboolean stopped;
@@ -102,6 +104,8 @@ struct FfHolder {
 typedef struct {
     FfHolder *holder;
     FfHoldMessage message;
+    /* Who has asked. */
+    guint worker;
 } Job;
 
 /* Holder locked. */
@@ -498,12 +502,14 @@ static const FfHoldKind kinds[] = {
     [FF_ENDS_BUSY] = FF_HOLD_BUSY,
 };
 
-static void do_try_release(FfHolder *holder, const FfHoldMessage *message)
+static void do_try_release(FfHolder *holder, const FfHoldMessage *message, guint worker)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&holder->lock);
     Held *held = find_held(holder, message->id);
     FfEndsState state;
 
+    if (worker != holder->worker)
+        return;
     if (held == NULL) {
         tell(holder, message, FF_HOLD_RELEASED, 0);
         return;
@@ -524,11 +530,13 @@ static void do_try_release(FfHolder *holder, const FfHoldMessage *message)
     tell(holder, message, kinds[state], 0);
 }
 
-static void do_close(FfHolder *holder, const FfHoldMessage *message)
+static void do_close(FfHolder *holder, const FfHoldMessage *message, guint worker)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&holder->lock);
     Held *held = find_held(holder, message->id);
 
+    if (worker != holder->worker)
+        return;
     if (held != NULL) {
         held->taken = TRUE;
         let_go(holder, held);
@@ -588,9 +596,9 @@ static gpointer work(gpointer data)
     else if (job->message.kind == FF_HOLD_LOOK)
         do_look(holder, &job->message);
     else if (job->message.kind == FF_HOLD_TRY_RELEASE)
-        do_try_release(holder, &job->message);
+        do_try_release(holder, &job->message, job->worker);
     else
-        do_close(holder, &job->message);
+        do_close(holder, &job->message, job->worker);
     g_mutex_lock(&holder->lock);
     holder->n_jobs--;
     g_mutex_unlock(&holder->lock);
@@ -602,9 +610,11 @@ static int start_job(FfHolder *holder, const FfHoldMessage *message)
 {
     pthread_t thread;
     Job *job;
+    guint worker;
     int r = 0;
 
     g_mutex_lock(&holder->lock);
+    worker = holder->worker;
     if (holder->stopped)
         r = -ENODEV;
     else if (holder->n_jobs >= MOST_JOBS)
@@ -615,7 +625,7 @@ static int start_job(FfHolder *holder, const FfHoldMessage *message)
     if (r != 0)
         return r;
     job = g_new0(Job, 1);
-    *job = (Job){holder, *message};
+    *job = (Job){holder, *message, worker};
     r = start_thread(work, job, &thread);
     if (r == 0)
         return 0;
@@ -656,7 +666,7 @@ void ff_holder_begin(FfHolder *holder, int socket)
     g_hash_table_iter_init(&iter, holder->held);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const Held *held = value;
-        FfHoldEntry entry = {held->id, held->ends.hold};
+        FfHoldEntry entry = {held->id, held->taken ? FF_HOLD_UNSURE : held->ends.hold};
 
         g_byte_array_append(bytes, (const guint8 *)&entry, sizeof entry);
     }
@@ -669,6 +679,7 @@ void ff_holder_end(FfHolder *holder)
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&holder->lock);
 
     holder->socket = -1;
+    holder->worker++;
 }
 
 static gboolean is_free(gpointer key, gpointer value, gpointer unused)

@@ -41,7 +41,8 @@
 
 typedef struct {
     guint64 id;
-    FfHold ends;
+    /* FfHold, or FF_HOLD_UNSURE. */
+    guint ends;
     /* What is asked, FfHoldKind, or 0; and the number of that. */
     guint asked;
     guint32 number;
@@ -219,10 +220,14 @@ static gboolean ask_to_open(FfHolds *holds, Hold *hold, const FfNode *node)
     return TRUE;
 }
 
-/* A release is followed by a FORGET, which must come before it is looked up once more. */
+/*
+ * A release is followed by a FORGET, which tells that nobody has it only if that comes before it is
+ * looked up once more. That it comes may be the business of the main thread, which may wait for the
+ * lock of a directory (ff_registry_forget_rest()); so it is not waited for while somebody waits.
+ */
 static gboolean awaits_forget(const Hold *hold, const FfNode *node)
 {
-    return hold->released && node->reference == FF_REFERENCE_CACHED &&
+    return hold->released && hold->waiters->len == 0 && node->reference == FF_REFERENCE_CACHED &&
            node->lookup_serial == hold->serial;
 }
 
@@ -464,7 +469,7 @@ guint64 ff_holds_find(FfHolds *holds, const char *name)
 
 /* --- answers --- */
 
-static void set_ends(FfHolds *holds, Hold *hold, FfHold ends)
+static void set_ends(FfHolds *holds, Hold *hold, guint ends)
 {
     FfNode *node = ff_registry_find(holds->registry, hold->id);
 
@@ -485,7 +490,7 @@ static void note_opened(FfHolds *holds, Hold *hold, const FfHoldMessage *message
     g_autofree char *path = node == NULL ? NULL : ff_node_path(node);
 
     if (message->kind == FF_HOLD_OPENED) {
-        set_ends(holds, hold, (FfHold)message->ends);
+        set_ends(holds, hold, message->ends);
         return;
     }
     hold->failed = TRUE;
@@ -517,7 +522,7 @@ static void take_foreign(FfHolds *holds, const FfHoldMessage *message)
     Hold *hold = get(holds, message->id);
 
     if (message->kind == FF_HOLD_OPENED)
-        set_ends(holds, hold, (FfHold)message->ends);
+        set_ends(holds, hold, message->ends);
     else if (message->kind == FF_HOLD_RELEASED)
         set_ends(holds, hold, FF_HOLD_NONE);
     if (node != NULL)
@@ -575,7 +580,7 @@ static void take_list(FfHolds *holds, const FfHoldMessage *head, const FfHoldEnt
         const FfHoldEntry *entry = &entries[i];
         FfNode *node = ff_registry_find(holds->registry, entry->id);
 
-        set_ends(holds, get(holds, entry->id), (FfHold)entry->ends);
+        set_ends(holds, get(holds, entry->id), (guint)entry->ends);
         /* It may have been probed before we knew that it was held. */
         if (node != NULL)
             ff_registry_doubt(holds->registry, node);

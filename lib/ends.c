@@ -181,23 +181,26 @@ static FfEndsState release_writing(FfEnds *ends, gboolean force)
  */
 static FfEndsState release_both(FfEnds *ends, gboolean force)
 {
-    gboolean has_reader;
+    gboolean read_elsewhere, written_elsewhere, queued;
 
     if (!force && ff_ends_queued(ends) > 0)
         return FF_ENDS_QUEUED;
     if (is_open_elsewhere(&ends->file))
         return FF_ENDS_BUSY;
     close_end(&ends->reading);
-    has_reader = !says(ends->writing, POLLERR);
+    read_elsewhere = !says(ends->writing, POLLERR);
     ends->reading = reopen(ends->writing, O_RDONLY | O_NONBLOCK);
-    if (has_reader || ends->reading < 0)
+    if (read_elsewhere || ends->reading < 0)
         return FF_ENDS_BUSY;
     close_end(&ends->writing);
     /* It was opened while there was a writer, so this is to be believed. */
-    if (says(ends->reading, POLLHUP))
+    written_elsewhere = !says(ends->reading, POLLHUP);
+    /* Whoever was about to open it when we began may have come and gone while we looked around. */
+    queued = !force && ff_ends_queued(ends) > 0;
+    if (!written_elsewhere && !queued)
         return FF_ENDS_UNUSED;
     ends->writing = reopen(ends->reading, O_WRONLY | O_NONBLOCK);
-    return FF_ENDS_BUSY;
+    return written_elsewhere ? FF_ENDS_BUSY : FF_ENDS_QUEUED;
 }
 
 FfEndsState ff_ends_release(FfEnds *ends, gboolean force)

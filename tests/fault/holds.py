@@ -8,6 +8,7 @@ the time nobody has it open but the supervisor. What arrives is what was written
 import contextlib
 import os
 import random
+import signal
 import tempfile
 import threading
 import time
@@ -61,6 +62,30 @@ def use(path, stop, seed):
     return written
 
 
+def exchange(directory, stop, seed):
+    """Write into one of some FIFOs, and read it there, one after the other, until told to stop."""
+    choose = random.Random(seed)
+    os.mkdir(directory)
+    paths = [f'{directory}/{number}' for number in range(2)]
+    for path in paths:
+        os.mkfifo(path)
+        os.setxattr(path, 'fifofs.hold', b'both')
+    done = 0
+    while not os.path.exists(stop):
+        path = choose.choice(paths)
+        message = b'%d' % done
+        flags = choose.choice((0, os.O_NONBLOCK))
+        for access, act in ((os.O_WRONLY, lambda fd, text=message: os.write(fd, text)),
+                            (os.O_RDONLY, lambda fd: os.read(fd, 100))):
+            descriptor = os.open(path, access | flags)
+            outcome = act(descriptor)
+            os.close(descriptor)
+        if outcome != message:
+            raise AssertionError(f'{path}: {outcome!r}, not {message!r}')
+        done += 1
+    return done
+
+
 class Kills(fifofs_test.TestCase):
     deadline_seconds = 600
 
@@ -89,6 +114,22 @@ class Kills(fifofs_test.TestCase):
             os.unlink(f'{mount.path}/{number}')
         wait_until(lambda: len(os.listdir(f'/proc/{mount.pid}/fd')) < 40, PATIENCE_SECONDS,
                    'the ends to be closed')
+
+    def test_what_many_fifos_hold_outlives_kills_and_upgrades(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix='fifofs-holds-'))
+        mount = self.enterContext(Mount('lifetime=keep,linger=1s'))
+        clients = [self.spawn(exchange, f'{mount.path}/{number}', folder + '/stop', number)
+                   for number in range(20)]
+        for turn in range(KILLS // 2):
+            if turn % 3 == 0:
+                os.kill(mount.pid, signal.SIGUSR2)
+            if turn % 3 < 2:
+                with contextlib.suppress(ProcessLookupError):
+                    mount.kill_worker()
+            time.sleep(random.random() * 0.15)
+        open(folder + '/stop', 'wb').close()
+        for client in clients:
+            self.assertGreater(client.result(), 0)
 
     def test_a_reader_sees_no_end_however_often_a_worker_dies(self):
         mount = self.enterContext(Mount('allow_other,lifetime=keep,linger=1s'))
