@@ -49,10 +49,21 @@ static int check_quota(FfRegistry *registry, const FfNode *node, const FfAttribu
     return r;
 }
 
+/* As utimensat(2). The kernel has looked, but a journal with such a time could not be read. */
+static int check_times(const FfAttributes *wanted)
+{
+    if ((wanted->set_atime && !ff_timestamp_can_pack(wanted->atime)) ||
+        (wanted->set_mtime && !ff_timestamp_can_pack(wanted->mtime)))
+        return -EINVAL;
+    return 0;
+}
+
 int ff_registry_set_attributes(FfRegistry *registry, FfNode *node, const FfAttributes *wanted)
 {
-    int r = wanted->set_mode ? ff_registry_check_mode(registry, node, wanted->mode) : 0;
+    int r = check_times(wanted);
 
+    if (r == 0 && wanted->set_mode)
+        r = ff_registry_check_mode(registry, node, wanted->mode);
     if (r == 0)
         r = check_owner(registry, node, wanted);
     if (r == 0)

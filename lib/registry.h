@@ -206,8 +206,8 @@ typedef struct {
  *
  * All or nothing. Who may is the kernel's to check; what may be set is checked here.
  *
- * Return: 0, -EPERM for a mode outside of ceiling and floor or an owner other than the fixed one, or
- * -EDQUOT where the new owner has as many as he may.
+ * Return: 0, -EPERM for a mode outside of ceiling and floor or an owner other than the fixed one,
+ * -EDQUOT where the new owner has as many as he may, or -EINVAL for what is no time.
  */
 int ff_registry_set_attributes(FfRegistry *registry, FfNode *node, const FfAttributes *wanted);
 

@@ -101,7 +101,7 @@ static FfTimestamp unpack_time(FfUnpacker *in)
 {
     FfTimestamp time = {.seconds = ff_unpack_signed(in)};
 
-    time.nsec = (guint32)ff_unpack_below(in, 999999999);
+    time.nsec = (guint32)ff_unpack_below(in, FF_TIMESTAMP_MAX_NSEC);
     return time;
 }
 
@@ -111,8 +111,9 @@ static FfTimestamp unpack_time_beside(FfUnpacker *in, FfTimestamp other)
         .seconds = (gint64)((guint64)other.seconds + (guint64)ff_unpack_signed(in))};
     gint64 nsec = ff_unpack_signed(in);
 
-    time.nsec = (guint32)((gint64)other.nsec + CLAMP(nsec, -999999999, 999999999));
-    if (time.nsec > 999999999)
+    time.nsec = (guint32)((gint64)other.nsec +
+                          CLAMP(nsec, -FF_TIMESTAMP_MAX_NSEC, FF_TIMESTAMP_MAX_NSEC));
+    if (time.nsec > FF_TIMESTAMP_MAX_NSEC)
         in->failed = TRUE;
     return time;
 }

@@ -10,6 +10,13 @@ typedef struct __attribute__((packed, aligned(4))) {
     guint32 nsec;
 } FfTimestamp;
 
+#define FF_TIMESTAMP_MAX_NSEC 999999999
+
+static inline gboolean ff_timestamp_can_pack(struct timespec time)
+{
+    return time.tv_nsec >= 0 && time.tv_nsec <= FF_TIMESTAMP_MAX_NSEC;
+}
+
 static inline FfTimestamp ff_timestamp_pack(struct timespec time)
 {
     return (FfTimestamp){time.tv_sec, (guint32)time.tv_nsec};
