@@ -140,6 +140,9 @@ gboolean ff_watch_ensure(FfWatch *watch, const FfNode *directory, FfResume resum
 {
     Watched *watched = g_hash_table_lookup(watch->by_id, &directory->id);
 
+    /* Which no kernel takes for one. */
+    if (ff_node_is_fifo(directory))
+        return TRUE;
     if (watched == NULL) {
         watched = new_watched(watch, directory->id);
         begin_adding(watch, watched);
@@ -288,6 +291,8 @@ static GArray *note_outcome(FfWatch *watch, guint64 id, int wd)
 {
     Watched *watched = g_hash_table_lookup(watch->by_id, &id);
     FfNode *directory = ff_registry_find(watch->registry, id);
+    /* Else it was removed meanwhile. */
+    gboolean is_there = directory != NULL && ff_node_is_linked(directory);
     GArray *waiters = g_steal_pointer(&watched->waiters);
 
     watched->waiters = ff_resumes_new();
@@ -295,12 +300,12 @@ static GArray *note_outcome(FfWatch *watch, guint64 id, int wd)
         note_watched(watch, watched, wd);
     else
         note_failure(watch, watched, -wd, waiters->len > 0);
-    if (directory != NULL && watched->state != STATE_BLIND) {
+    if (is_there && watched->state != STATE_BLIND) {
         ff_registry_set_watched(watch->registry, directory, wd >= 0);
         ff_registry_set_blind(watch->registry, directory, FALSE);
     }
     end_busy(watch, watched);
-    if (directory == NULL || !ff_node_is_linked(directory))
+    if (!is_there)
         g_hash_table_remove(watch->by_id, &id);
     return waiters;
 }

@@ -418,7 +418,7 @@ static int check_name(const char *name)
 int ff_registry_lookup(const FfRegistry *registry, const FfNode *directory, const char *name,
                        FfNode **node)
 {
-    int r = check_name(name);
+    int r = ff_node_is_fifo(directory) ? -ENOTDIR : check_name(name);
     FfNode *found;
 
     if (r < 0)

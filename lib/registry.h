@@ -123,7 +123,7 @@ guint64 ff_registry_n_notes_lost(const FfRegistry *registry);
  * ff_registry_lookup() - the node of a name
  * @node: set to the node on success
  *
- * Return: 0, -ENOENT, or -ENAMETOOLONG.
+ * Return: 0, -ENOENT, -ENOTDIR, or -ENAMETOOLONG.
  */
 int ff_registry_lookup(const FfRegistry *registry, const FfNode *directory, const char *name,
                        FfNode **node);
