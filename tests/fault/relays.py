@@ -7,7 +7,6 @@ But for one case that is told: a write of no more than PIPE_BUF bytes may fail w
 import hashlib
 import os
 import random
-import select
 import signal
 import tempfile
 import time
@@ -264,14 +263,11 @@ class AtAnyMoment(fifofs_test.TestCase):
                 others = [self.spawn(read_from, f'{mount.path}/w{seed}') for seed in seeds]
                 others += [self.spawn(write_to, f'{mount.path}/r{seed}', content(seed), _WRITES)
                            for seed in seeds]
-                ends = [os.pidfd_open(child.pid) for child in writers + readers]
-                while not self.all_ended(ends):
+                while not all(child.has_ended() for child in writers + readers):
                     time.sleep(random.uniform(0, 0.02))
                     mount.kill_worker()
                     settle(mount.path)
                     done += 1
-                for descriptor in ends:
-                    os.close(descriptor)
                 for seed, writer, reader, taker, giver in zip(
                         seeds, writers, readers, others[:3], others[3:]):
                     writer.result()
@@ -281,13 +277,6 @@ class AtAnyMoment(fifofs_test.TestCase):
                 for name in os.listdir(mount.path):
                     os.unlink(f'{mount.path}/{name}')
             settle(mount.path)
-
-    @staticmethod
-    def all_ended(pidfds):
-        poll = select.poll()
-        for descriptor in pidfds:
-            poll.register(descriptor, select.POLLIN)
-        return len(poll.poll(0)) == len(pidfds)
 
 
 if __name__ == '__main__':

@@ -37,11 +37,6 @@ def signal_thread(pid, name, signal_number):
         time.sleep(0.0001)
 
 
-def is_running(pid):
-    with open(f'/proc/{pid}/stat', encoding='ascii') as stat:
-        return stat.read().rpartition(')')[2].split()[0] != 'Z'
-
-
 class Want(fifofs_test.TestCase):
     deadline_seconds = 120 + KILLS
 
@@ -136,7 +131,7 @@ class Want(fifofs_test.TestCase):
             os.stat(used)                # so that no open has to ask for it
             os.kill(mount.worker, signal.SIGSTOP)
             opener = self.spawn(open_again_and_again, descriptor, another)
-            wait_until(lambda: not is_running(opener.pid) or time.monotonic() > begun + 5, 10)
+            wait_until(lambda: opener.has_ended() or time.monotonic() > begun + 5, 10)
             mount.kill_worker()
             opener.result()
             settle(mount.path)
