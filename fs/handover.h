@@ -53,7 +53,9 @@ typedef enum {
 
 /* What a worker tells. */
 typedef enum {
-    /* Which thread is its canary; that follows as a gint32. */
+    /* The process is there and cannot become a worker; why follows, an errno. */
+    FF_TOLD_NO_PROGRAM = 'N',
+    /* Which thread is its canary; that follows. */
     FF_TOLD_CANARY = 'C',
     /* Requests are answered. */
     FF_TOLD_READY = 'R',
@@ -61,6 +63,12 @@ typedef enum {
     FF_TOLD_RELOADING = 'L',
     FF_TOLD_RELOADED = 'D',
 } FfTold;
+
+/* An FfTold, and the number that follows some. */
+typedef struct {
+    char told;
+    gint32 number;
+} __attribute__((packed)) FfToldNumber;
 
 /*
  * The supervisor keeps ends of FIFOs open (holder.h), and the worker decides of which. Each request

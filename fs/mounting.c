@@ -87,8 +87,12 @@ static gboolean check_fuse(GError **error)
     else if (code == EACCES || code == EPERM)
         return no_fuse(error, DEVICE, g_strerror(code),
                        "have root let users in with 'chmod 666 " DEVICE "'");
-    else
+    else if (code == ENOENT || code == ENODEV || code == ENXIO)
         return no_fuse(error, DEVICE, g_strerror(code), "load the module with 'modprobe fuse'");
+    else {
+        g_set_error(error, FF_OPTIONS_ERROR, FF_EXIT_FAILED, "%s: %s", DEVICE, g_strerror(code));
+        return FALSE;
+    }
     if (geteuid() != 0 && helper == NULL)
         return no_fuse(error, "fusermount3", "not found, and only root can mount without it",
                        "install the package fuse3");

@@ -159,15 +159,14 @@ static void watch_canary(Supervisor *supervisor, pid_t canary)
                                                     supervisor);
 }
 
-/* One byte, and what belongs to it. */
-static void take_message(Supervisor *supervisor, const char *message)
+static void take_message(Supervisor *supervisor, const FfToldNumber *message)
 {
-    gint32 canary;
-
-    switch ((FfTold)message[0]) {
+    switch ((FfTold)message->told) {
     case FF_TOLD_CANARY:
-        memcpy(&canary, message + 1, sizeof canary);
-        watch_canary(supervisor, canary);
+        watch_canary(supervisor, message->number);
+        break;
+    case FF_TOLD_NO_PROGRAM:
+        g_warning("cannot execute a worker: %s", g_strerror(message->number));
         break;
     case FF_TOLD_READY:
         on_ready(supervisor);
@@ -183,7 +182,7 @@ static void take_message(Supervisor *supervisor, const char *message)
 }
 
 typedef union {
-    char told[1 + sizeof(gint32)];
+    FfToldNumber told;
     FfHoldMessage hold;
     FfKeepMessage keep;
 } Message;
@@ -227,7 +226,11 @@ static gboolean on_message(gint fd, GIOCondition condition, gpointer data)
     int passed = -1;
     ssize_t n = receive(fd, &message, &passed);
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    /*
+     * One that has ended without having read all that it was told is reported first, once, and what
+     * it has said comes after that (net/unix/af_unix.c unix_release_sock()).
+     */
+    if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNRESET))
         return G_SOURCE_CONTINUE;
     if (n <= 0) {
         /* It has gone, which on_child_ended() is told. */
@@ -239,7 +242,7 @@ static gboolean on_message(gint fd, GIOCondition condition, gpointer data)
     else if (n == sizeof message.hold)
         ff_holder_take(supervisor->holder, &message.hold);
     else
-        take_message(supervisor, message.told);
+        take_message(supervisor, &message.told);
     if (passed >= 0)
         close(passed);
     errno = 0;
@@ -299,7 +302,7 @@ static void give_up(Supervisor *supervisor)
     leave(supervisor, FF_EXIT_FAILED);
 }
 
-static gboolean on_delay_over(gpointer data)
+static gboolean on_time_to_start(gpointer data)
 {
     start_worker(data);
     return G_SOURCE_REMOVE;
@@ -336,7 +339,7 @@ static void replace(Supervisor *supervisor, int status)
     if (supervisor->n_failures == 0)
         start_worker(supervisor);
     else
-        g_timeout_add(delay_after(supervisor, status), on_delay_over, supervisor);
+        g_timeout_add(delay_after(supervisor, status), on_time_to_start, supervisor);
 }
 
 /* Where it has ended by itself it has said why. */
@@ -478,7 +481,7 @@ static void start_worker(Supervisor *supervisor)
         else if (is_hopeless(supervisor, SIGKILL))
             give_up(supervisor);
         else
-            g_timeout_add(delay_after(supervisor, 0), on_delay_over, supervisor);
+            g_timeout_add(delay_after(supervisor, 0), on_time_to_start, supervisor);
         return;
     }
     supervisor->has_worker = TRUE;
@@ -758,7 +761,8 @@ int ff_supervise(const FfOptions *options, const FfStored *stored, char **argv, 
     if (supervisor.keeper == NULL)
         g_message("cannot keep relays for another worker: %s", g_strerror(errno));
     if (get_descriptors(&supervisor, stored, &error)) {
-        start_worker(&supervisor);
+        /* Where it cannot be started the loop has to end, which one that does not run yet cannot. */
+        g_idle_add(on_time_to_start, &supervisor);
         g_main_loop_run(supervisor.loop);
     } else {
         supervisor.exit_code = ff_log_complaint(error);

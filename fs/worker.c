@@ -45,23 +45,27 @@ static void tell(FfTold told)
 
 static void tell_canary(void)
 {
-    struct {
-        char told;
-        gint32 canary;
-    } __attribute__((packed)) message = {FF_TOLD_CANARY, ff_canary_start()};
+    const FfToldNumber message = {FF_TOLD_CANARY, ff_canary_start()};
 
-    if (message.canary < 0)
-        g_warning("cannot start a thread: %s", g_strerror(-message.canary));
+    if (message.number < 0)
+        g_warning("cannot start a thread: %s", g_strerror(-message.number));
     else if (send(FF_HANDOVER_SOCKET, &message, sizeof message, MSG_NOSIGNAL) < 0)
         g_debug("cannot tell the supervisor: %s", g_strerror(errno));
 }
 
+static gboolean on_unmounted(gpointer data)
+{
+    g_main_loop_quit(((Life *)data)->loop);
+    return G_SOURCE_REMOVE;
+}
+
+/* The main loop may not run yet, and would not know then that it was told to end. */
 static void on_session_ended(gpointer data)
 {
     FfDaemon *daemon = data;
 
     /* The daemon is the first member. */
-    g_main_loop_quit(((Life *)daemon)->loop);
+    g_idle_add(on_unmounted, (Life *)daemon);
 }
 
 /* Where libfuse tells nobody else (stream.c). */
@@ -371,6 +375,7 @@ static void run(Life *life)
     ff_session_start(daemon->session);
     ff_holds_start(daemon->holds, ff_session_fuse(daemon->session));
     watch_root(life);
+    FF_STEP("begun");
     g_main_loop_run(life->loop);
 }
 

@@ -67,6 +67,13 @@ static gboolean arrange(const FfWorkerSetting *setting, int socket)
     return TRUE;
 }
 
+static void tell_why(int socket, int code)
+{
+    const FfToldNumber message = {FF_TOLD_NO_PROGRAM, code};
+
+    send(socket, &message, sizeof message, MSG_NOSIGNAL);
+}
+
 /* In the child, between fork() and exec(): GLib may have a thread, so nothing here allocates. */
 static void G_GNUC_NORETURN become_worker(const FfWorkerSetting *setting, int program, int socket,
                                           pid_t supervisor, char **environment)
@@ -81,8 +88,14 @@ static void G_GNUC_NORETURN become_worker(const FfWorkerSetting *setting, int pr
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     /* Above what arrange() needs. It stays open, as valgrind and scripts open what they are to run. */
     program = fcntl(program, F_DUPFD, 64);
-    if (program >= 0 && getppid() == supervisor && arrange(setting, socket))
+    /* There may not be so many. */
+    if (program < 0 && errno == EINVAL)
+        errno = EMFILE;
+    if (program >= 0 && getppid() == supervisor && arrange(setting, socket)) {
+        socket = FF_HANDOVER_SOCKET;
         fexecve(program, setting->argv, environment);
+    }
+    tell_why(socket, errno);
     _exit(CANNOT_EXECUTE);
 }
 

@@ -20,7 +20,7 @@ import fifofs_test
 from fault_support import (
     PATIENCE_SECONDS, Steps, attempt, children, pipes, settle, stepped_mount, wait_for_itself)
 from fifofs_test import (
-    Mount, binary, fifoctl, mounted, stuck_in_open, wait_until, worker_of)
+    Mount, binary, fifoctl, mounted, stuck_in_open, threads, wait_until, worker_of)
 
 
 _A_WHILE_SECONDS = 0.5
@@ -217,6 +217,17 @@ class CrashLoop(SupervisorTestCase):
         self.assertIn('unmounting ' + folder, done.stderr)
         self.assertIsNone(mounted(folder))
 
+    def test_too_few_descriptors_end_it_with_a_message(self):
+        folder = self.folder()
+        for limit in range(6, 65):
+            with self.subTest(limit=limit):
+                done = subprocess.run(
+                    ['prlimit', f'--nofile={limit}:{limit}', binary('FIFOFS_BIN'), '-f', folder],
+                    capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn('Too many open files', done.stderr)
+                self.assertIsNone(mounted(folder))
+
 
 class Ending(SupervisorTestCase):
     def test_a_stopped_worker_does_not_keep_it_from_ending(self):
@@ -304,11 +315,32 @@ class Ending(SupervisorTestCase):
             self.assertEqual(other.wait(PATIENCE_SECONDS), 1)
             wait_until(lambda: not os.path.exists(f'/proc/{worker}'), what='the worker to end')
 
+    @staticmethod
+    def unmount(mount):
+        """A worker that begins has the root open for a moment."""
+        wait_until(lambda: not subprocess.run(
+            ['umount', mount.path], stderr=subprocess.DEVNULL, check=False).returncode,
+                   what='umount not to find it busy')
+
     def test_unmounting_ends_it_while_workers_die(self):
         with Mount() as mount:
             settle(mount.path)
             mount.kill_worker()
-            mount.end('umount')
+            self.unmount(mount)
+            mount.wait()
+
+    def test_unmounting_ends_it_before_the_worker_has_begun(self):
+        steps = Steps(self.folder() + '/step')
+        with stepped_mount(steps) as mount:
+            settle(mount.path)
+            steps.arm(0, 'begun', 0)
+            mount.kill_worker()
+            wait_until(lambda: steps.waits, what='the next worker to begin')
+            self.unmount(mount)
+            wait_until(lambda: 'requests' not in threads(mount.worker).values(),
+                       what='it to see that it is not mounted any more')
+            steps.disarm()
+            mount.wait()
 
 
 class Upgrade(SupervisorTestCase):

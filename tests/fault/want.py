@@ -11,7 +11,7 @@ import time
 import fifofs_test
 from fault_support import (
     KILLS, PATIENCE_SECONDS, assert_nothing_leaks, attempt, pipes, seed_of_test, settle, walk)
-from fifofs_test import Mount, libc_call, wait_until
+from fifofs_test import Mount, libc_call, threads, wait_until
 from kills import Stop, hold, keep_house
 
 # More than the queue of an inotify instance takes (/proc/sys/fs/inotify/max_queued_events).
@@ -28,12 +28,9 @@ def open_again_and_again(*descriptors):
 
 def signal_thread(pid, name, signal_number):
     """Again and again."""
-    for thread in os.listdir(f'/proc/{pid}/task'):
-        with open(f'/proc/{pid}/task/{thread}/comm', encoding='utf-8') as comm:
-            if comm.read() == name + '\n':
-                break
+    thread = next(number for number, its_name in threads(pid).items() if its_name == name)
     for _ in range(_SIGNALS):
-        libc_call('tgkill', pid, int(thread), signal_number)
+        libc_call('tgkill', pid, thread, signal_number)
         time.sleep(0.0001)
 
 

@@ -12,7 +12,7 @@ import tempfile
 import fifofs_test
 from fifofs_test import (
     USER_A, USER_B, Mount, Tmpfs, as_user, attempt, binary, bound, fuse_conf, libc_call,
-    stuck_in_open, wait_until, worker_of)
+    stuck_in_open, threads, wait_until, worker_of)
 
 FAILED, USAGE, MOUNTPOINT, NO_FUSE = 1, 2, 3, 4
 
@@ -78,12 +78,6 @@ def run_with_device(make_device, mountpoint):
         finally:
             libc_call('umount2', b'/dev', _MNT_DETACH)
             libc_call('umount2', os.fsencode(directory), _MNT_DETACH)
-
-
-def thread_names(pid):
-    for thread in os.listdir(f'/proc/{pid}/task'):
-        with open(f'/proc/{pid}/task/{thread}/comm', encoding='utf-8') as name:
-            yield name.read().strip()
 
 
 def libfuse_version():
@@ -214,7 +208,7 @@ class Usage(CliTestCase):
             return
         daemon = self.serve('-o', 'io_uring', self.mountpoint)
         os.mkfifo(self.mountpoint + '/fifo')
-        has_rings = any(name.startswith('fuse-ring') for name in thread_names(worker_of(daemon.pid)))
+        has_rings = any(name.startswith('fuse-ring') for name in threads(worker_of(daemon.pid)).values())
         daemon.terminate()
         self.assert_ends_well(daemon, self.mountpoint)
         told = daemon.stderr.read()

@@ -7,7 +7,7 @@ import resource
 import threading
 
 import fifofs_test
-from fifofs_test import Mount, stuck_in, wait_until
+from fifofs_test import Mount, stuck_in, threads, wait_until
 from relay import WAITS, create, write_all
 
 HANDLES = int(os.environ.get('FIFOFS_TEST_HANDLES', '10000'))
@@ -98,18 +98,13 @@ class Cost(fifofs_test.TestCase):
                 with open(f'/proc/{mount.worker}/task/{relay}/status', encoding='ascii') as status:
                     return [line for line in status if 'ctxt_switches' in line]
 
-            relay = next(task for task in os.listdir(f'/proc/{mount.worker}/task')
-                         if self.name_of(mount.worker, task) == 'relay')
+            relay = next(number for number, name in threads(mount.worker).items()
+                         if name == 'relay')
             wait_until(lambda: switches() == (threading.Event().wait(0.5), switches())[1])
             for descriptor in handles + readers[10:]:
                 os.close(descriptor)
             for child in children:
                 child.end()
-
-    @staticmethod
-    def name_of(pid, task):
-        with open(f'/proc/{pid}/task/{task}/comm', encoding='ascii') as comm:
-            return comm.read().strip()
 
 
 if __name__ == '__main__':

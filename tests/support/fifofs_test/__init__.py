@@ -45,6 +45,7 @@ wait_until  Polls a condition up to a deadline. Tests never sleep: they wait for
 stuck_in_open, stuck_in
             Wait until a process hangs in open() of a FIFO, or in a given kernel function.
 has_open    Has a process opened a file yet?
+threads     The names of the threads of a process, by their numbers.
 Terminal    A window of tmux: type() and text(), screen() and shows().
 fifoctl     Runs it and returns exit code and output.
 sandbox.Sandbox, guidebook, reader.Reader
@@ -65,7 +66,7 @@ from .filesystems import FIFOFS, TMPFS, Mount, Tmpfs, bound, fuse_conf, mounted,
 from .processes import (
     SLOWNESS, USER_A, USER_B, Child, ChildDied, DeadlineExceeded, as_user, attempt,
     die_with_parent, has_open, kernel_functions, libc, libc_call, stuck_in, stuck_in_open,
-    wait_until)
+    threads, wait_until)
 from .terminal import Terminal
 from .testcase import TestCase, main, on_both, on_fifofs, on_tmpfs
 
@@ -73,5 +74,6 @@ __all__ = [
     'FIFOFS', 'TMPFS', 'USER_A', 'USER_B', 'Child', 'ChildDied', 'DeadlineExceeded', 'Mount',
     'Terminal', 'TestCase', 'Tmpfs', 'as_user', 'attempt', 'binary', 'bound',
     'die_with_parent', 'fifoctl', 'fuse_conf', 'has_open', 'kernel_functions', 'libc', 'libc_call',
-    'main', 'mounted', 'on_both', 'on_fifofs', 'on_tmpfs', 'stuck_in', 'stuck_in_open', 'wait_until', 'worker_of',
+    'main', 'mounted', 'on_both', 'on_fifofs', 'on_tmpfs', 'stuck_in', 'stuck_in_open', 'threads',
+    'wait_until', 'worker_of',
 ]

@@ -63,6 +63,17 @@ def kernel_functions(pid):
     return names
 
 
+def threads(pid):
+    """The names of the threads of a process, by their numbers."""
+    found = {}
+    for number in os.listdir(f'/proc/{pid}/task'):
+        # It may end meanwhile.
+        with (contextlib.suppress(OSError),
+              open(f'/proc/{pid}/task/{number}/comm', encoding='utf-8') as name):
+            found[int(number)] = name.read().strip()
+    return found
+
+
 def stuck_in(pid, *words, timeout=10.0):
     """Wait until a thread of the process sleeps in a kernel function with such a word in its name.
 
