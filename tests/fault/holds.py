@@ -63,7 +63,10 @@ def use(path, stop, seed):
 
 
 def exchange(directory, stop, seed):
-    """Write into one of some FIFOs, and read it there, one after the other, until told to stop."""
+    """Write into one of some FIFOs, and read it there, one after the other, until told to stop.
+
+    Once at least: where the machine is slow, workers may have died faster than they could serve.
+    """
     choose = random.Random(seed)
     os.mkdir(directory)
     paths = [f'{directory}/{number}' for number in range(2)]
@@ -71,7 +74,7 @@ def exchange(directory, stop, seed):
         os.mkfifo(path)
         os.setxattr(path, 'fifofs.hold', b'both')
     done = 0
-    while not os.path.exists(stop):
+    while done == 0 or not os.path.exists(stop):
         path = choose.choice(paths)
         message = b'%d' % done
         flags = choose.choice((0, os.O_NONBLOCK))
@@ -83,7 +86,6 @@ def exchange(directory, stop, seed):
         if outcome != message:
             raise AssertionError(f'{path}: {outcome!r}, not {message!r}')
         done += 1
-    return done
 
 
 class Kills(fifofs_test.TestCase):
@@ -129,7 +131,7 @@ class Kills(fifofs_test.TestCase):
             time.sleep(random.random() * 0.15)
         open(folder + '/stop', 'wb').close()
         for client in clients:
-            self.assertGreater(client.result(), 0)
+            client.result()
 
     def test_a_reader_sees_no_end_however_often_a_worker_dies(self):
         mount = self.enterContext(Mount('allow_other,lifetime=keep,linger=1s'))

@@ -28,7 +28,7 @@ class Memcheck(fifofs_test.TestCase):
         with open(program, 'w', encoding='utf-8') as script:
             script.write(_SCRIPT.format(folder=self.folder, program=binary('FIFOFS_BIN')))
         os.chmod(program, stat.S_IRWXU)
-        self.mount = self.enterContext(Mount('linger=100ms', program=program))
+        self.mount = self.enterContext(Mount('linger=3s', program=program))
         self.path = self.mount.path
 
     def faults(self):
