@@ -3,8 +3,10 @@
  * Each request is carried out by a thread of its own, as it may have to wait for the worker, who may
  * die meanwhile and be followed by another: the main thread is there for that. A thread that waits
  * for the first reader of a FIFO waits in open() until a signal ends that. Whatever opens an end may
- * wait for a worker, as the kernel may want to know first who may; so nobody has the lock while it
- * does, and the main thread never does it, nor does it wait for one who has a FIFO taken.
+ * wait for a worker, as the kernel may want to know first who may; and whatever closes one, or asks
+ * how much is in it, for the lock of the pipe, which a user can keep (relay-thread.c). So nobody has
+ * our lock while it does, and the main thread never does it, nor does it wait for one who has a FIFO
+ * taken.
  *
  * What is open here must not keep the mount from being unmounted. So where that is permitted, to
  * root, all is opened in a copy of the mount that is attached nowhere (open_tree(2)). Then it is the
@@ -50,8 +52,11 @@
 #define SOON       (1 * G_TIME_SPAN_SECOND)
 #define LOOK_EVERY 20
 
-/* A worker has at most FF_HOLD_REQUESTS under way; the one before may have left some. */
-#define MOST_JOBS (4 * FF_HOLD_REQUESTS)
+/*
+ * A worker has at most FF_HOLD_REQUESTS under way; the one before may have left some. And for each
+ * FIFO one may be looking, and another be about to.
+ */
+#define MOST_JOBS (4 * FF_HOLD_REQUESTS + 2 * FF_HOLD_MOST)
 /* Descriptors of one FIFO, and of all else. */
 #define FDS_OF_ONE  3
 #define FDS_OF_ELSE 256
@@ -65,7 +70,7 @@
 typedef struct {
     guint64 id;
     FfEnds ends;
-    /* A job has it: nobody else may touch its ends, but for ff_ends_queued(). */
+    /* A thread has it: nobody else may touch its ends. */
     gboolean taken;
     /* A thread waits for the writing end; and is to stop that. */
     gboolean waits, stop;
@@ -74,6 +79,8 @@ typedef struct {
     gint waiter;
     /* Somebody has opened it since it was last looked whether there is to be a bridge. */
     gboolean opened;
+    /* A job that looks has not begun; or there could be none. */
+    gboolean looking, missed;
     /* How much was in it when it was last looked whether the bridge is needed. */
     guint queued;
 } Held;
@@ -99,6 +106,8 @@ struct FfHolder {
     int mounts;
     /* Runs while there are bridges, after so many milliseconds. */
     guint bridge_source, bridge_ms;
+    /* When the thread that tends them began, if none has begun since; or 0. */
+    gint64 tending_since;
 };
 
 typedef struct {
@@ -154,11 +163,13 @@ static void stop_waiting(FfHolder *holder, Held *held)
     }
 }
 
-/* One that is taken. */
+/* One that is taken. Unlocked while it waits. */
 static void let_go(FfHolder *holder, Held *held)
 {
     stop_waiting(holder, held);
+    g_mutex_unlock(&holder->lock);
     ff_ends_close(&held->ends);
+    g_mutex_lock(&holder->lock);
     g_hash_table_remove(holder->held, &held->id);
     g_cond_broadcast(&holder->changed);
     g_free(held);
@@ -166,44 +177,7 @@ static void let_go(FfHolder *holder, Held *held)
 
 /* --- bridges --- */
 
-/* Return: is it still needed? Where bytes are being read it is looked at soon again. */
-static gboolean tend_bridge(FfHolder *holder, Held *held)
-{
-    guint queued = ff_ends_queued(&held->ends);
-
-    if (queued != held->queued)
-        holder->bridge_ms = BRIDGE_FIRST_MS;
-    held->queued = queued;
-    if (queued == 0)
-        ff_ends_unbridge(&held->ends);
-    return queued > 0;
-}
-
-/* Main thread. */
-static gboolean on_bridges(gpointer data)
-{
-    FfHolder *holder = data;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&holder->lock);
-    gboolean needed = FALSE;
-    GHashTableIter iter;
-    gpointer value;
-
-    /* Another one was started while this waited for the lock. */
-    if (g_source_is_destroyed(g_main_current_source()))
-        return G_SOURCE_REMOVE;
-    holder->bridge_source = 0;
-    holder->bridge_ms = MIN(2 * holder->bridge_ms, BRIDGE_LAST_MS);
-    g_hash_table_iter_init(&iter, holder->held);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        Held *held = value;
-
-        if (!held->taken && held->ends.bridge >= 0)
-            needed |= tend_bridge(holder, held);
-    }
-    if (needed)
-        holder->bridge_source = g_timeout_add(holder->bridge_ms, on_bridges, holder);
-    return G_SOURCE_REMOVE;
-}
+static gboolean on_bridges(gpointer data);
 
 /* Any thread, holder locked. */
 static void need_bridges(FfHolder *holder)
@@ -213,15 +187,143 @@ static void need_bridges(FfHolder *holder)
     holder->bridge_source = g_timeout_add(holder->bridge_ms, on_bridges, holder);
 }
 
-/* Holder locked. One that was taken; what has happened to it meanwhile counts. */
+/* One that was taken; what has happened to it meanwhile counts. Unlocked while it waits. */
 static void give_back(FfHolder *holder, Held *held)
 {
-    if (held->opened)
+    while (held->opened && held->ends.bridge >= 0) {
+        g_mutex_unlock(&holder->lock);
         ff_ends_unbridge(&held->ends);
-    if (held->ends.bridge >= 0)
-        need_bridges(holder);
+        g_mutex_lock(&holder->lock);
+    }
     held->taken = FALSE;
     g_cond_broadcast(&holder->changed);
+}
+
+/* The same, where there may be a new bridge. */
+static void give_back_bridged(FfHolder *holder, Held *held)
+{
+    give_back(holder, held);
+    if (held->ends.bridge >= 0)
+        need_bridges(holder);
+}
+
+/* One that is taken. Is there to be a bridge? Unlocked while it waits. */
+static void look_at(FfHolder *holder, Held *held)
+{
+    held->looking = held->missed = FALSE;
+    if (!held->opened) {
+        g_mutex_unlock(&holder->lock);
+        ff_ends_bridge(&held->ends);
+        g_mutex_lock(&holder->lock);
+    }
+    give_back_bridged(holder, held);
+}
+
+/* One that is taken. Is it still needed? Unlocked while it waits. */
+static void tend_bridge(FfHolder *holder, Held *held)
+{
+    guint queued;
+
+    g_mutex_unlock(&holder->lock);
+    queued = ff_ends_queued(&held->ends);
+    if (queued == 0)
+        ff_ends_unbridge(&held->ends);
+    g_mutex_lock(&holder->lock);
+    give_back(holder, held);
+    /* Where bytes are being read it is looked at soon again. */
+    if (queued != held->queued && held->ends.bridge >= 0)
+        need_bridges(holder);
+    held->queued = queued;
+}
+
+/* Holder locked. Return: does it need somebody to look after it? */
+static gboolean needs_care(const Held *held)
+{
+    return !held->taken && (held->ends.bridge >= 0 || held->missed);
+}
+
+/* @since: set to when this was begun. Return: (transfer full): the ids of those that need care. */
+static GArray *find_bridges(FfHolder *holder, gint64 *since)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&holder->lock);
+    GArray *ids = g_array_new(FALSE, FALSE, sizeof(guint64));
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, holder->held);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        if (needs_care(value))
+            g_array_append_val(ids, ((const Held *)value)->id);
+    *since = holder->tending_since;
+    return ids;
+}
+
+static void care_for(FfHolder *holder, guint64 id)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&holder->lock);
+    Held *held = g_hash_table_lookup(holder->held, &id);
+
+    if (held == NULL || !needs_care(held))
+        return;
+    held->taken = TRUE;
+    if (held->missed)
+        look_at(holder, held);
+    else
+        tend_bridge(holder, held);
+}
+
+static gpointer tend_bridges(gpointer data)
+{
+    FfHolder *holder = data;
+    gint64 since;
+    g_autoptr(GArray) ids = find_bridges(holder, &since);
+
+    for (guint i = 0; i < ids->len; i++)
+        care_for(holder, g_array_index(ids, guint64, i));
+    g_mutex_lock(&holder->lock);
+    if (holder->tending_since == since)
+        holder->tending_since = 0;
+    g_mutex_unlock(&holder->lock);
+    return NULL;
+}
+
+static gboolean are_bridges(FfHolder *holder)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, holder->held);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        if (needs_care(value))
+            return TRUE;
+    return FALSE;
+}
+
+/*
+ * Main thread. Where the thread that tends them waits for the lock of a pipe, another one looks after
+ * all the others.
+ */
+static gboolean on_bridges(gpointer data)
+{
+    FfHolder *holder = data;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&holder->lock);
+    gint64 now = g_get_monotonic_time();
+    pthread_t thread;
+
+    /* Another one was started while this waited for the lock. */
+    if (g_source_is_destroyed(g_main_current_source()))
+        return G_SOURCE_REMOVE;
+    holder->bridge_source = 0;
+    if (!are_bridges(holder))
+        return G_SOURCE_REMOVE;
+    holder->bridge_ms = MIN(2 * holder->bridge_ms, BRIDGE_LAST_MS);
+    holder->bridge_source = g_timeout_add(holder->bridge_ms, on_bridges, holder);
+    if (holder->tending_since != 0 && now - holder->tending_since < BRIDGE_LAST_MS * 1000)
+        return G_SOURCE_REMOVE;
+    holder->tending_since = now;
+    if (start_thread(tend_bridges, holder, &thread) != 0)
+        holder->tending_since = 0;
+    return G_SOURCE_REMOVE;
 }
 
 /* --- the mount --- */
@@ -404,17 +506,19 @@ static gboolean is_writer(FfHolder *holder, Held *held)
     return !held->waits || (waiter != 0 && is_waiting(waiter));
 }
 
-/* Holder locked. In the place of what is held of it. Return: 0 or -errno. */
+/* Holder locked, but while it waits. In the place of what is held of it. Return: 0 or -errno. */
 static int put(FfHolder *holder, Held *held)
 {
-    Held *former = find_held(holder, held->id);
+    Held *former;
 
+    while ((former = find_held(holder, held->id)) != NULL) {
+        former->taken = TRUE;
+        let_go(holder, former);
+    }
     if (holder->stopped)
         return -ENODEV;
-    if (former == NULL && g_hash_table_size(holder->held) >= holder->most)
+    if (g_hash_table_size(holder->held) >= holder->most)
         return -EMFILE;
-    if (former != NULL)
-        let_go(holder, former);
     g_hash_table_insert(holder->held, &held->id, held);
     return 0;
 }
@@ -439,11 +543,13 @@ static int start_waiting(FfHolder *holder, Held *held, int fd)
     return 0;
 }
 
-/* One that is put nowhere. */
+/* One that is put nowhere. Holder locked, but while it waits. */
 static void discard(FfHolder *holder, Held *held)
 {
     stop_waiting(holder, held);
+    g_mutex_unlock(&holder->lock);
     ff_ends_close(&held->ends);
+    g_mutex_lock(&holder->lock);
     g_free(held);
 }
 
@@ -526,7 +632,7 @@ static void do_try_release(FfHolder *holder, const FfHoldMessage *message, guint
     if (state == FF_ENDS_UNUSED)
         let_go(holder, held);
     else
-        give_back(holder, held);
+        give_back_bridged(holder, held);
     tell(holder, message, kinds[state], 0);
 }
 
@@ -546,7 +652,6 @@ static void do_close(FfHolder *holder, const FfHoldMessage *message, guint worke
 
 /* --- what the others do --- */
 
-/* A writer has gone. */
 static void do_look(FfHolder *holder, const FfHoldMessage *message)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&holder->lock);
@@ -555,31 +660,46 @@ static void do_look(FfHolder *holder, const FfHoldMessage *message)
     if (held == NULL)
         return;
     held->taken = TRUE;
-    held->opened = FALSE;
-    g_mutex_unlock(&holder->lock);
-    ff_ends_bridge(&held->ends);
-    g_mutex_lock(&holder->lock);
-    give_back(holder, held);
+    look_at(holder, held);
+}
+
+/* Who has it taken sees what is noted here, but for a writer who has gone. */
+static gboolean is_look_needed(const Held *held)
+{
+    if (held->opened)
+        return !held->taken && held->ends.bridge >= 0;
+    return held->taken || (held->ends.bridge < 0 && ff_ends_are_readable(&held->ends));
 }
 
 /*
  * Main thread. Somebody is in whom the bridge was built for, or another writer has come; or one has
  * gone. Return: is there more to be done?
  */
-static gboolean look(FfHolder *holder, const FfHoldMessage *message)
+static gboolean note_look(FfHolder *holder, const FfHoldMessage *message)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&holder->lock);
     Held *held = g_hash_table_lookup(holder->held, &message->id);
 
     if (held == NULL)
         return FALSE;
-    if (message->value != 0) {
-        held->opened = TRUE;
-        if (!held->taken)
-            ff_ends_unbridge(&held->ends);
+    held->opened = message->value != 0;
+    if (held->looking || !is_look_needed(held))
         return FALSE;
-    }
-    return held->taken || (held->ends.bridge < 0 && ff_ends_queued(&held->ends) > 0);
+    held->looking = TRUE;
+    return TRUE;
+}
+
+/* There are too many jobs. */
+static void miss_look(FfHolder *holder, const FfHoldMessage *message)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&holder->lock);
+    Held *held = g_hash_table_lookup(holder->held, &message->id);
+
+    if (held == NULL)
+        return;
+    held->looking = FALSE;
+    held->missed = TRUE;
+    need_bridges(holder);
 }
 
 /* --- */
@@ -640,11 +760,15 @@ void ff_holder_take(FfHolder *holder, const FfHoldMessage *message)
 {
     int r;
 
-    if (message->kind == FF_HOLD_LOOK && !look(holder, message))
+    if (message->kind == FF_HOLD_LOOK && !note_look(holder, message))
         return;
     watch_mounts(holder);
     r = start_job(holder, message);
-    if (r != 0 && message->kind != FF_HOLD_LOOK)
+    if (r == 0)
+        return;
+    if (message->kind == FF_HOLD_LOOK)
+        miss_look(holder, message);
+    else
         answer(holder, message,
                message->kind == FF_HOLD_TRY_RELEASE ? FF_HOLD_BUSY : FF_HOLD_FAILED, -r);
 }

@@ -56,6 +56,8 @@ typedef struct {
     /* While it is held: whom it counts for. */
     uid_t uid;
     char name[FF_HOLD_NAME_SIZE];
+    /* Somebody has opened it (1) or closed it (-1), which could not be told. */
+    int untold;
     GArray *waiters;
     /* When the first of them came. */
     gint64 waited_since;
@@ -246,6 +248,16 @@ static void be_settled(FfHolds *holds, Hold *hold, FfHold wanted)
         g_hash_table_remove(holds->by_id, &hold->id);
 }
 
+/* Return: could it be told? */
+static gboolean tell_look(FfHolds *holds, Hold *hold, gboolean opened)
+{
+    gboolean told = tell(holds,
+                         &(FfHoldMessage){.kind = FF_HOLD_LOOK, .id = hold->id, .value = opened});
+
+    hold->untold = told ? 0 : opened ? 1 : -1;
+    return told;
+}
+
 /* Registry locked. Have what is be what is wanted. Return: FALSE where it has to wait for others. */
 static gboolean consider(FfHolds *holds, guint64 id)
 {
@@ -253,6 +265,8 @@ static gboolean consider(FfHolds *holds, guint64 id)
     FfHold wanted = wanted_ends(holds, node);
     Hold *hold = get(holds, id);
 
+    if (hold->untold != 0 && !tell_look(holds, hold, hold->untold > 0))
+        return FALSE;
     /* Else it is looked at again at the answer. */
     if (hold->asked != 0)
         return TRUE;
@@ -292,6 +306,8 @@ static void ask_to_prepare(FfHolds *holds)
 
     if (!holds->asked_to_prepare)
         holds->asked_to_prepare = tell(holds, &message);
+    if (!holds->asked_to_prepare)
+        g_source_set_ready_time(holds->outgoing, g_get_monotonic_time() + ASK_AGAIN);
 }
 
 /* Registry locked. */
@@ -371,10 +387,9 @@ static void on_change(const FfChange *change, gpointer data)
     if (hold == NULL && wanted == FF_HOLD_NONE)
         return;
     if (hold != NULL && hold->ends == FF_HOLD_READ &&
-        (change->kind == FF_CHANGE_OPENED || change->kind == FF_CHANGE_CLOSED))
-        tell(holds, &(FfHoldMessage){.kind = FF_HOLD_LOOK,
-                                     .id = node->id,
-                                     .value = change->kind == FF_CHANGE_OPENED});
+        (change->kind == FF_CHANGE_OPENED || change->kind == FF_CHANGE_CLOSED) &&
+        !tell_look(holds, hold, change->kind == FF_CHANGE_OPENED))
+        look_again(holds, node->id);
     /* What could not be opened by its mode may be now. */
     if (hold != NULL && change->kind == FF_CHANGE_ATTRIBUTES)
         hold->failed = FALSE;

@@ -90,7 +90,12 @@ guint ff_ends_queued(const FfEnds *ends)
 
 static gboolean says(int fd, short event)
 {
-    return (ff_readiness_now(fd, 0) & event) != 0;
+    return (ff_readiness_now(fd, event) & event) != 0;
+}
+
+gboolean ff_ends_are_readable(const FfEnds *ends)
+{
+    return ends->reading >= 0 && says(ends->reading, POLLIN);
 }
 
 /* Does the empty FIFO have a writer? */

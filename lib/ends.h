@@ -83,5 +83,11 @@ void ff_ends_unbridge(FfEnds *ends);
 /* How many bytes wait in it; 0 also where nothing is open. */
 guint ff_ends_queued(const FfEnds *ends);
 
+/*
+ * Are there bytes in it, as far as the reading end is kept? It does not wait for the lock of the
+ * pipe, as all else here does (fs/pipe.c pipe_poll()).
+ */
+gboolean ff_ends_are_readable(const FfEnds *ends);
+
 /* Close all. */
 void ff_ends_close(FfEnds *ends);

@@ -133,6 +133,26 @@ class Kills(fifofs_test.TestCase):
         for client in clients:
             client.result()
 
+    def test_who_reads_later_gets_what_the_supervisor_could_not_be_told_of(self):
+        """He learns of openings and ends by a socket, which was full."""
+        mount = self.enterContext(Mount('lifetime=keep'))
+        settle(mount.path)
+        paths = [mount.path + '/busy', mount.path + '/a']
+        for path in paths:
+            os.mkfifo(path)
+            os.setxattr(path, 'fifofs.hold', b'read')
+            os.stat(path)                       # is answered once it is held
+        os.kill(mount.pid, signal.SIGSTOP)
+        for _ in range(400):
+            os.close(os.open(paths[0], os.O_WRONLY))
+            time.sleep(0.002)                   # or it counts as busy, and is not followed
+        write_record(paths[1], b'line')
+        time.sleep(0.5)                         # whoever asks now has it looked at once more
+        os.kill(mount.pid, signal.SIGCONT)
+        reader = self.spawn(read_record, paths[1], 4)
+        wait_until(reader.has_ended, PATIENCE_SECONDS, 'the reader to be let in')
+        self.assertEqual(reader.result(), b'line')
+
     def test_a_reader_sees_no_end_however_often_a_worker_dies(self):
         mount = self.enterContext(Mount('allow_other,lifetime=keep,linger=1s'))
         path = mount.path + '/a'

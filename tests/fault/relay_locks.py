@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Somebody keeps a lock for long that a relay needs: of a directory, or of a pipe."""
+"""Somebody keeps a lock for long that a relay needs, or the supervisor: of a directory, or of a pipe."""
 
 import ctypes
 import fcntl
@@ -51,7 +51,7 @@ def read_and_keep_the_lock(path, closed, event):
     return libc_call('read', descriptor, ctypes.c_void_p(address), ctypes.c_size_t(10))
 
 
-class Pipes(fifofs_test.TestCase):
+class LockTestCase(fifofs_test.TestCase):
     deadline_seconds = 120
 
     def locked(self, path, closed):
@@ -62,6 +62,16 @@ class Pipes(fifofs_test.TestCase):
         stuck_in(reader.pid, 'userfault')
         return reader, event
 
+    @staticmethod
+    def sleeps_uninterruptibly(pid):
+        for task in os.listdir(f'/proc/{pid}/task'):
+            with open(f'/proc/{pid}/task/{task}/stat', encoding='ascii') as stat:
+                if stat.read().rpartition(') ')[2][0] == 'D':
+                    return True
+        return False
+
+
+class Pipes(LockTestCase):
     def check_that_all_get_their_own(self, replace):
         """A dead thread that moves bytes once it has the lock moves them nowhere."""
         with Mount('lifetime=keep') as mount:
@@ -88,14 +98,6 @@ class Pipes(fifofs_test.TestCase):
                 self.assertEqual(attempt(os.read, end, 100), 'EAGAIN')
             for end in ends:
                 os.close(end)
-
-    @staticmethod
-    def sleeps_uninterruptibly(pid):
-        for task in os.listdir(f'/proc/{pid}/task'):
-            with open(f'/proc/{pid}/task/{task}/stat', encoding='ascii') as stat:
-                if stat.read().rpartition(') ')[2][0] == 'D':
-                    return True
-        return False
 
     def test_all_get_their_own_after_a_kill(self):
         self.check_that_all_get_their_own(lambda mount: os.kill(mount.worker, signal.SIGKILL))
@@ -140,6 +142,45 @@ class Pipes(fifofs_test.TestCase):
             self.assertGreater(os.write(end, bytes(8192)), 0)
             os.close(writer)
             os.close(end)
+
+
+class Holds(LockTestCase):
+    """The supervisor has an end of the pipe open."""
+
+    def setUp(self):
+        self.mount = self.enterContext(Mount('lifetime=keep'))
+        self.path = self.mount.path + '/a'
+        settle(self.mount.path)
+        os.mkfifo(self.path)
+        os.setxattr(self.path, 'fifofs.hold', b'read')
+
+    def assert_a_worker_is_replaced(self, event):
+        wait_until(lambda: self.sleeps_uninterruptibly(self.mount.pid), PATIENCE_SECONDS,
+                   'a thread of the supervisor to wait')
+        self.mount.kill_worker()
+        client = self.spawn(os.listdir, self.mount.path)
+        wait_until(client.has_ended, PATIENCE_SECONDS, 'the next worker to answer')
+        os.eventfd_write(event, 1)
+
+    def test_a_writer_who_goes_keeps_nobody_waiting(self):
+        writers = [os.open(self.path, os.O_WRONLY) for _ in range(2)]
+        os.write(writers[0], bytes(100))
+        reader, event = self.locked(self.path, writers)
+        closer = threading.Thread(target=os.close, args=writers[:1])
+        closer.start()
+        self.assert_a_worker_is_replaced(event)
+        closer.join()
+        self.assertEqual(reader.result(), 10)
+        os.close(writers[1])
+
+    def test_what_is_removed_keeps_nobody_waiting(self):
+        writer = os.open(self.path, os.O_WRONLY)
+        os.write(writer, bytes(100))
+        reader, event = self.locked(self.path, [writer])
+        os.unlink(self.path)
+        self.assert_a_worker_is_replaced(event)
+        self.assertEqual(reader.result(), 10)
+        os.close(writer)
 
 
 class Directories(fifofs_test.TestCase):
