@@ -4,6 +4,7 @@
  * as the worker that it starts.
  */
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -71,6 +72,8 @@ int main(int argc, char **argv)
     /* Parsing takes out what it has understood. */
     g_auto(GStrv) words = g_strdupv(argv);
 
+    /* Whoever starts us may ignore it, and then nobody would tell how a worker has ended. */
+    signal(SIGCHLD, SIG_DFL);
     setlocale(LC_ALL, "");
     arguments = ff_arguments_parse(argc, argv, &error);
     if (arguments == NULL)

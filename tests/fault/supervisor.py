@@ -155,6 +155,18 @@ class CrashLoop(SupervisorTestCase):
     def test_some_crashes_are_survived(self):
         self.assert_survives('restored', signal.SIGABRT, 5)
 
+    def test_worker_is_replaced_although_whoever_started_it_ignores_the_end_of_children(self):
+        program = self.folder() + '/fifofs'
+        with open(program, 'w', encoding='ascii') as stream:
+            stream.write('#!/bin/sh\nexec env --ignore-signal=CHLD '
+                         f'{binary("FIFOFS_BIN")} "$@"\n')
+        os.chmod(program, 0o755)
+        mount = self.mount('lifetime=keep', program=program)
+        os.mkfifo(mount.path + '/a')
+        mount.kill_worker()
+        settle(mount.path)
+        self.assertEqual(os.listdir(mount.path), ['a'])
+
     def test_kills_before_it_serves_are_no_reason_to_give_up(self):
         self.assert_survives('adopted', signal.SIGKILL, 40)
 
