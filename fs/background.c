@@ -12,7 +12,10 @@
 #include "log.h"
 #include "options.h"
 
-/* The child has written its byte, or has closed the pipe by ending; then its exit code is ours. */
+/*
+ * The child has written its byte, or has closed the pipe by ending. Where it has failed it has said
+ * why; where it was told to end, or unmounted, that is no failure to it, but nobody has a mount.
+ */
 static void G_GNUC_NORETURN wait_for_child(pid_t child, int fd)
 {
     char byte;
@@ -24,8 +27,10 @@ static void G_GNUC_NORETURN wait_for_child(pid_t child, int fd)
     while (n < 0 && errno == EINTR);
     if (n == 1)
         _exit(FF_EXIT_OK);
-    if (waitpid(child, &status, 0) == child && WIFEXITED(status))
+    if (waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+        WEXITSTATUS(status) != FF_EXIT_OK)
         _exit(WEXITSTATUS(status));
+    fprintf(stderr, "fifofs: the mount was ended before it was ready: mount it again\n");
     _exit(FF_EXIT_FAILED);
 }
 

@@ -218,6 +218,20 @@ class CrashLoop(SupervisorTestCase):
         with stepped_mount(steps, foreground=False) as mount:
             settle(mount.path)
 
+    def test_command_fails_where_the_mount_is_ended_before_it_is_ready(self):
+        folder, steps = self.folder(), Steps(self.folder() + '/step')
+        steps.arm(0, 'adopted', 0)
+        command = self.start([binary('FIFOFS_STEPPED_BIN'), folder], stderr=subprocess.PIPE, text=True,
+                             env=dict(os.environ, FIFOFS_STEP_FILE=steps.path))
+        wait_until(lambda: steps.waits, what='the first worker to be about to serve')
+        supervisor, = children(command.pid)
+        self.addCleanup(attempt, os.kill, supervisor, signal.SIGKILL)
+        os.kill(supervisor, signal.SIGTERM)
+        self.assertEqual(command.wait(PATIENCE_SECONDS), 1)
+        line, = command.stderr.read().splitlines()
+        self.assertIn('before it was ready', line)
+        self.assertIsNone(mounted(folder))
+
     def test_first_worker_that_never_serves_ends_with_a_message(self):
         steps = Steps(self.folder() + '/step')
         steps.arm(0, 'adopted', signal.SIGABRT, 1000)
