@@ -360,12 +360,15 @@ static void go_on_after(Supervisor *supervisor, int status)
     gboolean exited = WIFEXITED(status);
 
     supervisor->has_worker = FALSE;
+    g_clear_handle_id(&supervisor->end_source, g_source_remove);
+    read_last_messages(supervisor);
     /* It has not come to that; but where that is what it died of, once is enough. */
     if (supervisor->reloading && (was_killed(status) || supervisor->aim == AIM_HAND_OVER))
         supervisor->reload_wanted = TRUE;
+    else if (supervisor->reloading && supervisor->aim == AIM_SERVE)
+        /* Whoever was told that it reloads waits for the end of that. */
+        ff_service_ready(supervisor->options->mountpoint);
     supervisor->reloading = FALSE;
-    g_clear_handle_id(&supervisor->end_source, g_source_remove);
-    read_last_messages(supervisor);
     ff_holder_end(supervisor->holder);
     g_clear_handle_id(&supervisor->canary_source, g_source_remove);
     if (supervisor->canary_fd >= 0)

@@ -9,6 +9,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import stat
 import struct
 import subprocess
@@ -650,6 +651,30 @@ class Takeover(SupervisorTestCase):
         wait_until(lambda: not steps.armed)
         wait_until(lambda: 'of-9' in os.listdir(mount.path), PATIENCE_SECONDS, 'what is declared')
         self.assertEqual(os.getxattr(mount.path, 'fifofs.linger'), b'9s')
+
+    def test_reload_that_a_worker_has_died_of_is_over_for_the_service_manager(self):
+        folder = self.folder()
+        config, steps = folder + '/fifofs.conf', Steps(folder + '/step')
+        with open(config, 'w', encoding='ascii') as stream:
+            stream.write('[fifofs]\n')
+        manager = self.enterContext(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        manager.bind(folder + '/notify')
+        manager.settimeout(PATIENCE_SECONDS)
+        mount = self.mount(f'config={config}', program=binary('FIFOFS_STEPPED_BIN'),
+                           environment={'FIFOFS_STEP_FILE': steps.path,
+                                        'NOTIFY_SOCKET': manager.getsockname()}, until_ready=False)
+        self.until_told(manager, b'READY=1')
+        steps.arm(0, 'committed', signal.SIGABRT)
+        os.kill(mount.pid, signal.SIGHUP)
+        self.until_told(manager, b'RELOADING=1')
+        self.until_told(manager, b'READY=1')
+        settle(mount.path)
+        self.assertNotIn('configuration read again', mount.log())
+
+    @staticmethod
+    def until_told(manager, what):
+        while what not in manager.recv(4096):
+            pass
 
     def test_deadlines_are_kept(self):
         mount = self.mount('lifetime=keep')
