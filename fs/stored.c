@@ -70,6 +70,8 @@ FfOptions *ff_stored_options(const FfStored *stored)
 
 void ff_stored_store(const int *fds, const char *mountpoint, const char *privileges)
 {
+    /* The manager knows a descriptor again that it has, but these are in another file each time. */
+    ff_service_remove_stored(STORED_SETTINGS);
     store_settings(mountpoint, privileges);
     for (int i = FF_HANDOVER_FUSE; i <= FF_HANDOVER_INOTIFY; i++)
         ff_service_store(stored_names[i], fds[i]);
@@ -84,18 +86,23 @@ void ff_stored_remove(void)
 
 gboolean ff_stored_find(FfStored *stored)
 {
-    gboolean all = TRUE;
+    gboolean all = TRUE, any;
 
     *stored = (FfStored){.configured = TRUE};
     take_settings(stored);
+    any = stored->mountpoint != NULL;
     for (int i = FF_HANDOVER_FUSE; i <= FF_HANDOVER_INOTIFY; i++) {
         stored->fds[i] = ff_service_take_stored(stored_names[i]);
         all = all && stored->fds[i] >= 0;
+        any = any || stored->fds[i] >= 0;
     }
     if (all && ff_mounting_is_alive(stored->fds[FF_HANDOVER_FUSE]))
         return TRUE;
     for (int i = FF_HANDOVER_FUSE; i <= FF_HANDOVER_INOTIFY; i++)
         if (stored->fds[i] >= 0)
             close(stored->fds[i]);
+    /* A store that is full takes nothing of the next mount. */
+    if (any)
+        ff_stored_remove();
     return FALSE;
 }

@@ -26,19 +26,29 @@ _VERSION_AT = 8         # where a journal says which it has (lib/logfile.c)
 
 
 class Manager:
-    """A service manager as far as fifofs can see."""
+    """A service manager as far as fifofs can see.
+
+    What is stored is as often there as different files were given by that name.
+    """
 
     def __init__(self, directory):
         self.path = directory + '/notify'
-        self.stored = {}
+        self.stored = []        # names and descriptors
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self.path)
         self._socket.settimeout(10 * SLOWNESS)
 
     def close(self):
         self._socket.close()
-        for descriptor in self.stored.values():
-            os.close(descriptor)
+        self.forget(*self.names)
+
+    @property
+    def names(self):
+        return [name for name, _ in self.stored]
+
+    def descriptor(self, name):
+        found, = [descriptor for stored, descriptor in self.stored if stored == name]
+        return found
 
     def until(self, state):
         """Take messages until one has that line."""
@@ -47,20 +57,30 @@ class Manager:
             lines = message.decode().split('\n')
             for _, _, data in ancillary:
                 descriptors = array.array('i', data)
-                self._store(lines, descriptors[0])
+                self._store(self._name(lines), descriptors[0])
+            if 'FDSTOREREMOVE=1' in lines:
+                self.forget(self._name(lines))
             if state in lines:
                 return lines
 
-    def _store(self, lines, descriptor):
+    @staticmethod
+    def _name(lines):
         name, = [line.partition('=')[2] for line in lines if line.startswith('FDNAME=')]
-        if name in self.stored:
-            os.close(self.stored[name])
-        self.stored[name] = descriptor
+        return name
+
+    def _store(self, name, descriptor):
+        if any(stored == name and os.path.sameopenfile(other, descriptor)
+               for stored, other in self.stored):
+            os.close(descriptor)
+        else:
+            self.stored.append((name, descriptor))
 
     def forget(self, *names):
         """As a manager does when it is asked to, or the service has failed."""
-        for name in names:
-            os.close(self.stored.pop(name))
+        for name, descriptor in self.stored:
+            if name in names:
+                os.close(descriptor)
+        self.stored = [(name, descriptor) for name, descriptor in self.stored if name not in names]
 
     def start(self, *words, program=None):
         """Start the daemon with what is stored."""
@@ -68,14 +88,14 @@ class Manager:
         command = [program or binary('FIFOFS_BIN'), '-f', *words]
         if self.stored:
             environment['LISTEN_FDS'] = str(len(self.stored))
-            environment['LISTEN_FDNAMES'] = ':'.join(self.stored)
+            environment['LISTEN_FDNAMES'] = ':'.join(self.names)
             # The pid is known only to the process itself.
             command = ['/bin/sh', '-c', 'LISTEN_PID=$$ exec "$0" "$@"', *command]
         return subprocess.Popen(command, env=environment, close_fds=False,
                                 preexec_fn=self._hand_over, stderr=subprocess.PIPE)
 
     def _hand_over(self):
-        for number, descriptor in enumerate(self.stored.values()):
+        for number, (_, descriptor) in enumerate(self.stored):
             os.dup2(descriptor, _ASIDE + number)
         for number in range(len(self.stored)):
             os.dup2(_ASIDE + number, _FIRST + number)
@@ -152,14 +172,14 @@ class Restart(fifofs_test.TestCase):
         daemon.kill()
         daemon.wait()
         # As a worker has it that cannot end yet.
-        wait_until(lambda: attempt(fcntl.lockf, self.manager.stored['journal'],
+        wait_until(lambda: attempt(fcntl.lockf, self.manager.descriptor('journal'),
                                    fcntl.LOCK_EX | fcntl.LOCK_NB) is None, what='the worker to end')
         daemon = self.manager.start(self.path)
         self.addCleanup(daemon.stderr.close)
         self.addCleanup(lambda: daemon.poll() is None and (daemon.kill(), daemon.wait()))
         time.sleep(1)
         self.assertEqual(children(daemon.pid), [], 'there are two workers')
-        fcntl.lockf(self.manager.stored['journal'], fcntl.LOCK_UN)
+        fcntl.lockf(self.manager.descriptor('journal'), fcntl.LOCK_UN)
         self.manager.until('READY=1')
 
     def test_what_is_stored_of_a_mount_that_has_ended_is_not_gone_on_with(self):
@@ -181,6 +201,28 @@ class Restart(fifofs_test.TestCase):
             self.assertIn('FDSTOREREMOVE=1', self.manager.until(f'FDNAME={name}'))
         self.assertEqual(daemon.wait(), 0)
         wait_until(lambda: not mounted(self.path), what='the end of the mount')
+
+    def kill(self, daemon):
+        daemon.kill()
+        daemon.wait()
+
+    def assert_nothing_is_stored_twice(self):
+        self.assertEqual(sorted(self.manager.names), ['fuse', 'inotify', 'journal', 'settings'])
+
+    def test_each_that_goes_on_stores_nothing_once_more(self):
+        for _ in range(3):
+            self.kill(self.start())
+        self.assert_nothing_is_stored_twice()
+
+    def test_what_is_stored_of_a_dead_mount_is_taken_back(self):
+        self.kill(self.start())
+        subprocess.run(['umount', '-l', self.path], check=True)
+        daemon = self.start()
+        self.assert_nothing_is_stored_twice()
+        os.mkfifo(self.path + '/kept')
+        self.kill(daemon)
+        self.start()
+        self.assertEqual(os.listdir(self.path), ['kept'])
 
     def test_configuration_that_cannot_be_read_leaves_in_force_what_was(self):
         config = os.path.dirname(self.path) + '/fifofs.conf'
@@ -214,7 +256,7 @@ class Restart(fifofs_test.TestCase):
         os.mkfifo(self.path + '/a')
         daemon.kill()
         daemon.wait()
-        os.pwrite(self.manager.stored['journal'], b'\x63', _VERSION_AT)
+        os.pwrite(self.manager.descriptor('journal'), b'\x63', _VERSION_AT)
 
         daemon = self.manager.start(self.path)
         self.addCleanup(daemon.stderr.close)
