@@ -16,17 +16,23 @@
 #include "supervisor.h"
 #include "worker.h"
 
-/* @mounted: it is mounted already, and nobody answers there just now, so it must not be asked. */
-static FfOptions *look(const FfArguments *arguments, gboolean mounted, GError **error)
+/* @stored: it is mounted already, and nobody answers there just now, so it must not be asked. */
+static FfOptions *look(const FfArguments *arguments, const FfStored *stored, GError **error)
 {
     g_autoptr(FfOptions) options = ff_arguments_to_options(arguments, NULL, error);
     char *mountpoint;
 
-    if (options == NULL ||
-        (!mounted && options->make_mountpoint && !ff_mountpoint_make(options->mountpoint, error)))
+    if (options == NULL)
         return NULL;
-    mountpoint = mounted ? ff_mountpoint_resolve(options->mountpoint)
-                         : ff_mountpoint_check(options->mountpoint, error);
+    if (stored != NULL && stored->mountpoint != NULL) {
+        ff_mountpoint_keep(options, stored->mountpoint);
+        return g_steal_pointer(&options);
+    }
+    if (stored == NULL && options->make_mountpoint &&
+        !ff_mountpoint_make(options->mountpoint, error))
+        return NULL;
+    mountpoint = stored != NULL ? ff_mountpoint_resolve(options->mountpoint, error)
+                                : ff_mountpoint_check(options->mountpoint, error);
     if (mountpoint == NULL)
         return NULL;
     g_free(options->mountpoint);
@@ -54,7 +60,7 @@ static int supervise(const FfArguments *arguments, char **argv)
     gboolean mounted = ff_stored_find(&stored);
 
     ff_log_to_stderr(ff_arguments_want_debug(arguments));
-    options = look(arguments, mounted, &error);
+    options = look(arguments, mounted ? &stored : NULL, &error);
     if (options == NULL && mounted)
         options = go_on_without(&stored, error);
     if (options == NULL)

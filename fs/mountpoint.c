@@ -2,13 +2,14 @@
 #include "mountpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "autofd.h"
 #include "handover.h"
-#include "options.h"
 #include "stalemount.h"
 
 #define LOOK_INTERVAL (20 * G_TIME_SPAN_MILLISECOND)
@@ -49,13 +50,52 @@ static gboolean may_mount_on(const char *path, const struct stat *st)
     return access(path, W_OK) == 0 && ((st->st_mode & S_ISVTX) == 0 || st->st_uid == geteuid());
 }
 
-char *ff_mountpoint_resolve(const char *path)
+/* As realpath(3), which may ask what is mounted there for attributes. Sets errno. */
+static char *resolve_without_asking(const char *path)
 {
-    g_autofree char *name = g_path_get_basename(path);
-    g_autofree char *parent = g_path_get_dirname(path);
-    g_autofree char *resolved = realpath(parent, NULL);
+    g_auto(FfAutoFd) fd = open(path, O_PATH | O_CLOEXEC);
+    g_autofree char *link = NULL;
 
-    return resolved == NULL ? NULL : g_build_filename(resolved, name, NULL);
+    if (fd < 0)
+        return NULL;
+    link = g_strdup_printf("/proc/self/fd/%d", fd);
+    return g_file_read_link(link, NULL);
+}
+
+char *ff_mountpoint_resolve(const char *path, GError **error)
+{
+    char *resolved = resolve_without_asking(path);
+
+    return resolved == NULL ? explain_stat_failure(path, errno, error) : resolved;
+}
+
+/*
+ * Where that cannot be seen it is taken for the same. A relative path is one of the command line,
+ * and may count from another directory than ours.
+ */
+static gboolean is_elsewhere(const char *path, const char *mountpoint)
+{
+    g_autofree char *plain = g_canonicalize_filename(path, "/");
+    g_autofree char *below = g_strconcat(mountpoint, "/", NULL);
+    g_autofree char *resolved = NULL;
+
+    if (!g_path_is_absolute(path) || g_str_equal(plain, mountpoint))
+        return FALSE;
+    /* Looking there would be asking. */
+    if (g_str_has_prefix(plain, below))
+        return TRUE;
+    resolved = resolve_without_asking(plain);
+    return resolved == NULL ? errno != EACCES : !g_str_equal(resolved, mountpoint);
+}
+
+void ff_mountpoint_keep(FfOptions *options, const char *mountpoint)
+{
+    if (is_elsewhere(options->mountpoint, mountpoint))
+        g_warning("%s: mountpoint cannot change while it is mounted: unmount it and mount it again "
+                  "for %s",
+                  mountpoint, options->mountpoint);
+    g_free(options->mountpoint);
+    options->mountpoint = g_strdup(mountpoint);
 }
 
 /* As realpath(3), but the last name need not be accessible: a mount of another user is not. */
@@ -66,7 +106,7 @@ static char *resolve(const char *path)
 
     if (resolved != NULL || (code != EACCES && code != ENOTCONN))
         return resolved;
-    resolved = ff_mountpoint_resolve(path);
+    resolved = resolve_without_asking(path);
     errno = code;
     return resolved;
 }

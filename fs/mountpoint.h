@@ -4,6 +4,8 @@
 
 #include <glib.h>
 
+#include "options.h"
+
 /* Make it, where nothing has the name. Return: FALSE with an FF_OPTIONS_ERROR. */
 gboolean ff_mountpoint_make(const char *path, GError **error);
 
@@ -18,5 +20,13 @@ gboolean ff_mountpoint_make(const char *path, GError **error);
  */
 char *ff_mountpoint_check(const char *path, GError **error);
 
-/* The absolute path without symlinks, found without asking what is mounted there. */
-char *ff_mountpoint_resolve(const char *path);
+/* The same, found without asking what is mounted there. */
+char *ff_mountpoint_resolve(const char *path, GError **error);
+
+/**
+ * ff_mountpoint_keep() - go on with a mount where it is
+ * @options: what is wanted by now; gets @mountpoint
+ *
+ * Where that is another place than was wanted, this is said. Does not ask what is mounted there.
+ */
+void ff_mountpoint_keep(FfOptions *options, const char *mountpoint);

@@ -3,6 +3,7 @@
 
 #include "declared.h"
 #include "kernel.h"
+#include "mountpoint.h"
 #include "packing.h"
 #include "parse.h"
 
@@ -89,8 +90,7 @@ gboolean ff_reload(FfDaemon *daemon, const FfArguments *arguments, GError **erro
     if (options == NULL || !check_fixed(former, options, error) ||
         !ff_privileges_keep(former, options, error))
         return FALSE;
-    g_free(options->mountpoint);
-    options->mountpoint = g_strdup(former->mountpoint);
+    ff_mountpoint_keep(options, former->mountpoint);
     {
         g_autoptr(FfRegistryLocker) locker = ff_registry_locker_new(daemon->registry);
 

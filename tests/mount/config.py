@@ -373,6 +373,27 @@ class Reload(ConfigTestCase):
         self.reload(mount, '[fifofs]\nallow_other=false\n', REFUSED)
         self.assertEqual(config_of(mount.path)['allow_other'], 'true')
 
+    def test_mountpoint_cannot_change(self):
+        self.enterContext(Mount())      # a mount namespace of our own
+        os.chmod(self.base, 0o755)      # the worker of a mount for all is nobody
+        here, other = self.base + '/here', self.base + '/missing/other'
+        for options in ('', 'allow_other=true\n'):
+            with self.subTest(options=options):
+                self.write(f'[fifofs]\n{options}mountpoint={here}\n')
+                daemon = self.start([binary('FIFOFS_BIN'), '-f', '-o', 'config=' + self.file],
+                                    stderr=subprocess.PIPE, text=True)
+                wait_until(lambda: mounted(here), what='the mount')
+                os.listdir(here)
+                self.write(f'[fifofs]\n{options}mountpoint={other}\nlinger=7s\n')
+                daemon.send_signal(signal.SIGHUP)
+                wait_until(lambda: attribute(here, 'linger') == '7s', what='the reload')
+                daemon.terminate()
+                self.assertEqual(daemon.wait(), 0)
+                said, read_again = daemon.stderr.read().splitlines()
+                self.assertIn(f'{here}: mountpoint cannot change while it is mounted', said)
+                self.assertIn(other, said)
+                self.assertIn(READ_AGAIN, read_again)
+
     def test_directory_in_the_way_is_named_and_stays(self):
         mount = self.mount('')
         os.makedirs(mount.path + '/a/below')

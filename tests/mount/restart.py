@@ -116,10 +116,11 @@ class Restart(fifofs_test.TestCase):
 
     def setUp(self):
         super().setUp()
-        directory = self.enterContext(tempfile.TemporaryDirectory(prefix='fifofs-restart-'))
-        self.path = directory + '/mnt'
+        self.directory = os.path.realpath(self.enterContext(
+            tempfile.TemporaryDirectory(prefix='fifofs-restart-')))
+        self.path = self.directory + '/mnt'
         os.mkdir(self.path)
-        self.manager = Manager(directory)
+        self.manager = Manager(self.directory)
         self.addCleanup(self.manager.close)
         self.addCleanup(lambda: mounted(self.path) and
                         subprocess.run(['umount', '-l', self.path], check=True))
@@ -225,7 +226,7 @@ class Restart(fifofs_test.TestCase):
         self.assertEqual(os.listdir(self.path), ['kept'])
 
     def test_configuration_that_cannot_be_read_leaves_in_force_what_was(self):
-        config = os.path.dirname(self.path) + '/fifofs.conf'
+        config = self.directory + '/fifofs.conf'
         with open(config, 'w', encoding='ascii') as stream:
             stream.write(f'[fifofs]\nmountpoint={self.path}\nceiling=0640\n')
         daemon = self.manager.start('-o', 'config=' + config)
@@ -250,6 +251,61 @@ class Restart(fifofs_test.TestCase):
         line, = daemon.stderr.read().decode().splitlines()
         self.assertIn('who knows', line)
         self.assertIn('going on with what was in force', line)
+
+    def start_with_mountpoint(self, mountpoint):
+        """The mountpoint stands in the configuration file."""
+        config = self.directory + '/fifofs.conf'
+        with open(config, 'w', encoding='ascii') as stream:
+            stream.write(f'[fifofs]\nmountpoint={mountpoint}\nlifetime=keep\n')
+        daemon = self.manager.start('-o', 'config=' + config)
+        self.addCleanup(daemon.stderr.close)
+        self.addCleanup(lambda: daemon.poll() is None and self.kill(daemon))
+        self.assertIn('STATUS=Mounted on ' + self.path, self.manager.until('READY=1'))
+        return daemon
+
+    def complaints_of_change(self, mountpoint):
+        """What the next one says, to which the file names another mountpoint."""
+        daemon = self.start_with_mountpoint(self.path)
+        os.mkfifo(self.path + '/kept')
+        self.kill(daemon)
+
+        daemon = self.start_with_mountpoint(mountpoint)
+
+        self.assertEqual(os.listdir(self.path), ['kept'])
+        relayed = self.path + '/relayed'
+        self.assertEqual(self.spawn(lambda: os.write(
+            os.open(relayed, os.O_RDWR | os.O_CREAT | os.O_EXCL), b'x')).result(), 1)
+        daemon.send_signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait(), 0)
+        self.assertIsNone(mounted(self.path))
+        return daemon.stderr.read().decode().splitlines()
+
+    def test_changed_mountpoint_waits_for_the_next_mount(self):
+        for name in ('other', 'missing/other', 'mnt/below'):
+            with self.subTest(mountpoint=name):
+                other = f'{self.directory}/{name}'
+                line, = self.complaints_of_change(other)
+                self.assertEqual(line, f'fifofs: {self.path}: mountpoint cannot change while it is '
+                                       f'mounted: unmount it and mount it again for {other}')
+                self.assertFalse(os.path.lexists(other))
+
+    def test_mountpoint_in_other_words_is_the_same(self):
+        os.symlink('mnt', self.directory + '/link')
+        for name in ('mnt/', './mnt', 'link'):
+            with self.subTest(mountpoint=name):
+                self.assertEqual(self.complaints_of_change(f'{self.directory}/{name}'), [])
+
+    def test_mountpoint_that_an_earlier_program_did_not_store_is_that_of_the_configuration(self):
+        self.kill(self.start_with_mountpoint(self.path))
+        self.manager.forget('settings')
+        self.kill(self.start_with_mountpoint(self.path))
+        self.manager.forget('settings')
+        missing = self.directory + '/missing/other'
+        daemon = self.manager.start(missing)
+        self.addCleanup(daemon.stderr.close)
+        self.assertEqual(daemon.wait(10), 3)
+        line, = daemon.stderr.read().decode().splitlines()
+        self.assertTrue(line.startswith(f'fifofs: {missing}: no such directory'), line)
 
     def test_journal_of_a_later_program_is_refused_in_one_line_and_nothing_left_dead(self):
         daemon = self.start()
