@@ -74,12 +74,27 @@ static void tell_why(int socket, int code)
     send(socket, &message, sizeof message, MSG_NOSIGNAL);
 }
 
+/*
+ * A handler of GLib's writes to a descriptor, whose number is another file's once arrange() is done:
+ * the journal, perhaps. What is ignored stays so, as exec() has it.
+ */
+static void drop_handlers(void)
+{
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
+    struct sigaction action;
+
+    for (int number = 1; number < NSIG; number++)
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaction(number, &standard, NULL);
+}
+
 /* In the child, between fork() and exec(): GLib may have a thread, so nothing here allocates. */
 static void G_GNUC_NORETURN become_worker(const FfWorkerSetting *setting, int program, int socket,
                                           pid_t supervisor, char **environment)
 {
     sigset_t none;
 
+    drop_handlers();
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     /* What a terminal sends is the supervisor's to handle. */
@@ -116,6 +131,23 @@ static char **environment_for(const FfWorkerSetting *setting, const char *backgr
     return environment;
 }
 
+/* No signal finds the child with handlers that are not its own. */
+static pid_t fork_without_signals(void)
+{
+    sigset_t all, before;
+    pid_t pid;
+    int code;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    pid = fork();
+    code = errno;
+    if (pid != 0)
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = code;
+    return pid;
+}
+
 static int start(const FfWorkerSetting *setting, int program, const char *background, gboolean try,
                  FfWorker *worker)
 {
@@ -125,7 +157,7 @@ static int start(const FfWorkerSetting *setting, int program, const char *backgr
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
-    pid = fork();
+    pid = fork_without_signals();
     code = errno;
     if (pid == 0)
         become_worker(setting, program, ends[1], supervisor, environment);

@@ -6,7 +6,8 @@
  * FIFOFS_PRETENCE names a file of two bytes of hours by which the wall clock is wrong, as a signed number in
  * the machine's order; it is mapped, so that a test can set the clock at any time. FIFOFS_OLD_KERNEL has the
  * kernel refuse to send requests again and to watch threads, as it did before Linux 6.9. With
- * FIFOFS_SLOW_LOOK it takes a while until who has opened the control directory goes on.
+ * FIFOFS_SLOW_LOOK it takes a while until who has opened the control directory goes on. Nobody executes a
+ * worker while there is a file with the name that FIFOFS_SLOW_EXEC is set to.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -24,6 +25,7 @@
 
 #define NOTIFY_RESEND    7
 #define LOOK_USEC        500000
+#define EXEC_LOOK_USEC   10000
 #define SECONDS_PER_HOUR 3600
 
 /* PIDFD_THREAD, which the headers of Debian 12 do not have. */
@@ -35,6 +37,7 @@ static int (*real_clock_gettime)(clockid_t, struct timespec *);
 static ssize_t (*real_writev)(int, const struct iovec *, int);
 static int (*real_openat)(int, const char *, int, ...);
 static long (*real_syscall)(long, ...);
+static int (*real_fexecve)(int, char *const *, char *const *);
 
 __attribute__((constructor)) static void prepare(void)
 {
@@ -46,6 +49,7 @@ __attribute__((constructor)) static void prepare(void)
     real_writev = dlsym(RTLD_NEXT, "writev");
     real_openat = dlsym(RTLD_NEXT, "openat64");
     real_syscall = dlsym(RTLD_NEXT, "syscall");
+    real_fexecve = dlsym(RTLD_NEXT, "fexecve");
     if (fd < 0)
         return;
     map = mmap(NULL, sizeof *hours, PROT_READ, MAP_SHARED, fd, 0);
@@ -117,4 +121,14 @@ int openat64(int directory, const char *path, int flags, ...)
     if (fd >= 0 && strcmp(path, ".fifofs") == 0 && getenv("FIFOFS_SLOW_LOOK") != NULL)
         usleep(LOOK_USEC);
     return fd;
+}
+
+/* A signal ends one nap, and what it does shows after that. */
+int fexecve(int fd, char *const arguments[], char *const environment[])
+{
+    const char *path = getenv("FIFOFS_SLOW_EXEC");
+
+    while (path != NULL && access(path, F_OK) == 0)
+        usleep(EXEC_LOOK_USEC);
+    return real_fexecve(fd, arguments, environment);
 }

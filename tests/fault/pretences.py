@@ -12,7 +12,8 @@ import time
 
 import fifofs_test
 from fault_support import (
-    PATIENCE_SECONDS, Steps, assert_nothing_leaks, pipes, settle, stepped_mount, wait_for_itself)
+    PATIENCE_SECONDS, Steps, assert_nothing_leaks, children, pipes, settle, stepped_mount,
+    wait_for_itself)
 from fifofs_test import Mount, attempt, binary, fifoctl, libc_call, stuck_in, wait_until
 
 LOOKUP, MKNOD, MKDIR, UNLINK, RMDIR, RENAME, RELEASE, CREATE = 1, 8, 9, 10, 11, 12, 18, 35
@@ -141,6 +142,27 @@ class SlowMachine(PretenceTestCase):
         self.addCleanup(subprocess.run, ['umount', '--lazy', '--quiet', mountpoint], check=False)
         outcome = subprocess.run(['fusermount3', '-u', mountpoint], capture_output=True, check=False)
         self.assertEqual((outcome.returncode, outcome.stderr), (0, b''))
+
+    def test_signal_to_a_worker_that_is_not_executed_yet_ends_only_that_one(self):
+        """It has the handlers of its parent, and files of its own under their numbers."""
+        slow = self.folder() + '/slow'
+        mount = self.enterContext(Mount('lifetime=keep', environment={
+            'LD_PRELOAD': binary('FIFOFS_PRETENCE_LIB'), 'FIFOFS_SLOW_EXEC': slow}))
+        os.mkfifo(mount.path + '/a')
+        settle(mount.path)
+        with open(slow, 'wb'):
+            pass
+        mount.kill_worker()
+        for name in ('SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'):
+            with self.subTest(signal=name):
+                wait_until(lambda: children(mount.pid), PATIENCE_SECONDS, 'the next one')
+                child, = children(mount.pid)
+                stuck_in(child, 'nanosleep')
+                os.kill(child, signal.Signals[name])
+                wait_until(lambda: child not in children(mount.pid), PATIENCE_SECONDS, 'its end')
+        os.unlink(slow)
+        settle(mount.path)
+        self.assertEqual(os.listdir(mount.path), ['a'])
 
 
 class OldKernel(PretenceTestCase):
