@@ -161,8 +161,8 @@ gboolean ff_mount_may_become_stale(void)
     return is_any_worker(has_no_supervisor);
 }
 
-/* All that wait get ENOTCONN. Whose mount it is may do it there; root needs nothing for it. */
-static void cut_off(const char *path)
+/* Whose mount it is may do it there; root needs nothing for it. */
+void ff_mount_cut_off(const char *path)
 {
     g_auto(GStrv) fields = find_fifofs(path);
     const char *minor = fields == NULL ? NULL : strchr(fields[FIELD_DEVICE], ':');
@@ -186,7 +186,7 @@ gboolean ff_mount_is_stale(const char *path)
     answer = ask(path);
     /* It may be another mount's, but then ours may have none that lives. */
     if (answer == ANSWER_NONE && is_any_worker(is_killed)) {
-        cut_off(path);
+        ff_mount_cut_off(path);
         answer = ask(path);
     }
     return answer == ANSWER_DISCONNECTED;

@@ -23,6 +23,12 @@ gboolean ff_mount_is_stale(const char *path);
 gboolean ff_mount_may_become_stale(void);
 
 /*
+ * Have all that wait for an answer of the fifofs there get ENOTCONN. Asks nothing of it. For an
+ * ordinary user that takes a fusectl.
+ */
+void ff_mount_cut_off(const char *path);
+
+/*
  * Take away what is mounted there, lazily where it is in use: whoever has a FIFO of it open goes on
  * with that. Return: FALSE where it cannot be.
  */

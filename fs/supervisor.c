@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +27,7 @@
 #include "logfile.h"
 #include "mounting.h"
 #include "service.h"
+#include "stalemount.h"
 #include "stored.h"
 #include "workers.h"
 
@@ -403,11 +403,16 @@ static void on_child_ended(GPid pid, gint status, gpointer data)
         go_on_after(supervisor, status);
 }
 
-/* Without MNT_DETACH one that is busy would stay, and libfuse takes what is cut off for gone. */
+/* libfuse takes what is cut off for gone, and would leave it mounted. */
 static void cut_off(const Supervisor *supervisor)
 {
-    if (!supervisor->stays_mounted)
-        umount2(supervisor->options->mountpoint, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW);
+    const char *mountpoint = supervisor->options->mountpoint;
+
+    if (supervisor->stays_mounted)
+        return;
+    ff_mount_cut_off(mountpoint);
+    if (ff_mount_is_fifofs(mountpoint))
+        ff_mount_detach(mountpoint);
 }
 
 /* Where its thread has ended, what it was about is done, or not, and the record tells. */

@@ -13,7 +13,7 @@ import tempfile
 import time
 
 import fifofs_test
-from fifofs_test import Mount, attempt, wait_until
+from fifofs_test import Mount, as_user, attempt, wait_until
 
 KILLS = int(os.environ.get('FIFOFS_TEST_KILLS', '200'))
 
@@ -115,17 +115,18 @@ def kernel_stack(pid):
         return stream.read()
 
 
-def wait_for_itself(test, mount, steps):
+def wait_for_itself(test, mount, steps, uid=0):
     """
     Have the worker wait for the lock of a directory, in order to tell that a FIFO has gone from
     there, and who has the lock wait for the worker. Returns that process, a mkfifo(1).
 
-    The mount has a linger of 100 ms.
+    The mount is of that user, and has a linger of 100 ms.
     """
-    settle(mount.path)
-    os.mkfifo(mount.path + '/due')
+    as_user(uid, settle, mount.path)
+    as_user(uid, os.mkfifo, mount.path + '/due')
     steps.arm(_LOOKUP, 'read', 0)
-    other = test.start(['mkfifo', mount.path + '/other'], stderr=subprocess.DEVNULL)
+    other = test.start(['mkfifo', mount.path + '/other'], stderr=subprocess.DEVNULL, user=uid,
+                       group=uid)
     wait_until(lambda: steps.waits, what='the request')
     wait_until(lambda: 'reverse_inval' in kernel_stack(mount.worker), PATIENCE_SECONDS,
                'the notification')

@@ -21,7 +21,8 @@ import fifofs_test
 from fault_support import (
     PATIENCE_SECONDS, Steps, attempt, children, pipes, settle, stepped_mount, wait_for_itself)
 from fifofs_test import (
-    Mount, binary, fifoctl, mounted, stuck_in_open, threads, wait_until, worker_of)
+    USER_A, Mount, binary, fifoctl, libc_call, mounted, stuck_in_open, threads, wait_until,
+    worker_of)
 
 
 _A_WHILE_SECONDS = 0.5
@@ -308,12 +309,21 @@ class Ending(SupervisorTestCase):
             self.assert_dead(mount, worker)
             self.assert_another_one_mounts(mount)
 
+    def show_connections(self):
+        """Where a user can end the connection of a mount, in the namespace of the tests."""
+        path = '/sys/fs/fuse/connections'
+        if not mounted(path):
+            libc_call('mount', b'none', os.fsencode(path), b'fusectl', 0, None)
+            self.addCleanup(libc_call, 'umount2', os.fsencode(path), 0)
+
     @contextlib.contextmanager
-    def waiting_for_itself(self):
+    def waiting_for_itself(self, uid=0):
         """A mount, as wait_for_itself() leaves it."""
         steps = Steps(self.folder() + '/step')
-        with stepped_mount(steps, 'linger=100ms') as mount:
-            other = wait_for_itself(self, mount, steps)
+        with stepped_mount(steps, 'linger=100ms', user=uid or None) as mount:
+            if uid:
+                self.show_connections()
+            other = wait_for_itself(self, mount, steps, uid)
             yield mount, mount.worker, steps, other
 
     def test_one_that_is_killed_while_the_worker_waits_for_itself_leaves_nobody_waiting(self):
@@ -324,12 +334,18 @@ class Ending(SupervisorTestCase):
             self.assert_dead(mount, worker)
             self.assert_another_one_mounts(mount)
 
-    def test_one_that_is_to_end_while_the_worker_waits_for_itself_ends(self):
-        with self.waiting_for_itself() as (mount, worker, _, other):
+    def assert_ends_while_the_worker_waits_for_itself(self, uid=0):
+        with self.waiting_for_itself(uid) as (mount, worker, _, other):
             mount.end()
             self.assertIsNone(mounted(mount.path))
             self.assertEqual(other.wait(PATIENCE_SECONDS), 1)
             wait_until(lambda: not os.path.exists(f'/proc/{worker}'), what='the worker to end')
+
+    def test_one_that_is_to_end_while_the_worker_waits_for_itself_ends(self):
+        self.assert_ends_while_the_worker_waits_for_itself()
+
+    def test_one_of_a_user_that_is_to_end_while_the_worker_waits_for_itself_ends(self):
+        self.assert_ends_while_the_worker_waits_for_itself(USER_A)
 
     def test_both_that_are_killed_while_the_worker_waits_for_itself_are_followed_by_another(self):
         with self.waiting_for_itself() as (mount, worker, _, other):
