@@ -730,12 +730,13 @@ static void add_signals(Supervisor *supervisor)
 static void end(Supervisor *supervisor)
 {
     ff_holder_stop(supervisor->holder);
-    ff_keeper_free(supervisor->keeper);
     if (supervisor->mounting != NULL && !supervisor->stays_mounted) {
         ff_stored_remove();
         ff_mounting_end(supervisor->mounting);
     }
     ff_mounting_free(supervisor->mounting);
+    /* Whoever keeps the lock of a pipe has us wait where we close it. */
+    ff_keeper_free(supervisor->keeper);
     g_main_loop_unref(supervisor->loop);
 }
 

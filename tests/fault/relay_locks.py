@@ -13,7 +13,8 @@ import threading
 
 import fifofs_test
 from fault_support import PATIENCE_SECONDS, settle, start_stepped
-from fifofs_test import Mount, attempt, libc_call, stuck_in, stuck_in_open, wait_until
+from fifofs_test import (
+    Mount, attempt, libc_call, mounted, stuck_in, stuck_in_open, wait_until)
 
 # What a thread sleeps in whose request waits for its answer.
 WAITS = 'request_wait_answer'
@@ -118,6 +119,22 @@ class Pipes(LockTestCase):
             os.kill(mount.worker, signal.SIGKILL)
             self.assertEqual(self.spawn(os.listdir, mount.path).result(), ['a'])
             os.eventfd_write(event, 1)
+
+    def test_the_mount_ends_all_the_same(self):
+        """Only the supervisor waits, as whoever closes the pipe last does."""
+        with Mount('lifetime=keep') as mount:
+            path = mount.path + '/a'
+            settle(mount.path)
+            end = create(path)
+            os.write(end, bytes(100))
+            _, event = self.locked(path, [end])
+            os.kill(mount.pid, signal.SIGTERM)
+            try:
+                wait_until(lambda: not mounted(mount.path), PATIENCE_SECONDS, 'the end of the mount')
+            finally:
+                os.eventfd_write(event, 1)
+            os.close(end)
+            mount.wait()
 
     def test_buffers_that_hold_more_than_a_page_leave_room(self):
         """As those do that were spliced from a socket."""
