@@ -57,9 +57,6 @@
  * FIFO one may be looking, and another be about to.
  */
 #define MOST_JOBS (4 * FF_HOLD_REQUESTS + 2 * FF_HOLD_MOST)
-/* Descriptors of one FIFO, and of all else. */
-#define FDS_OF_ONE  3
-#define FDS_OF_ELSE 256
 
 /* How soon it is looked whether a bridge is needed any more, while nothing changes. */
 #define BRIDGE_FIRST_MS 1
@@ -859,11 +856,7 @@ static guint most_fifos(void)
 {
     rlim_t n_files = ff_file_limit_raise();
 
-    if (n_files == 0)
-        return FF_HOLD_MOST;
-    if (n_files < FDS_OF_ELSE + FDS_OF_ONE)
-        return 1;
-    return (guint)MIN((n_files - FDS_OF_ELSE) / FDS_OF_ONE, FF_HOLD_MOST);
+    return n_files == 0 ? FF_HOLD_MOST : ff_file_limit_holds(n_files);
 }
 
 FfHolder *ff_holder_new(const char *mountpoint)

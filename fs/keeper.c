@@ -6,16 +6,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "filelimit.h"
 #include "transit.h"
 
 /* Those that workers and their parts are given have lower numbers (workers.c). */
 #define FIRST_FD 256
-
-/* A part less than all, as it is for workers (relay.c). */
-#define PARTS 4
 
 struct FfKeeper {
     /* Descriptors by FIFO. */
@@ -24,20 +21,12 @@ struct FfKeeper {
     int transit, staging[2], not_kept;
     /* The list for the latest worker, or -1. */
     int list;
+    gboolean complained;
 };
 
 static void close_value(gpointer fd)
 {
     close(GPOINTER_TO_INT(fd));
-}
-
-static guint most_fds(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return 0;
-    return (guint)MIN(limit.rlim_cur - limit.rlim_cur / PARTS, G_MAXINT);
 }
 
 /* Allocated, so that no access through a mapping can fail for want of memory. */
@@ -66,7 +55,7 @@ FfKeeper *ff_keeper_new(void)
     FfKeeper *keeper = g_new0(FfKeeper, 1);
 
     keeper->fds = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, close_value);
-    keeper->most = most_fds();
+    keeper->most = ff_file_limit_relays(ff_file_limit());
     keeper->staging[0] = keeper->staging[1] = keeper->list = -1;
     keeper->not_kept = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     keeper->transit = new_transit();
@@ -175,14 +164,27 @@ static int write_list(FfKeeper *keeper, GArray *numbers)
     return fd;
 }
 
+/* The next workers are likely to go without them as well. */
+static void complain(FfKeeper *keeper)
+{
+    if (keeper->complained || g_hash_table_size(keeper->fds) == 0)
+        return;
+    g_warning(
+        "cannot hand the relays of %u FIFOs to the next worker: %s: close and create them again",
+        g_hash_table_size(keeper->fds), g_strerror(errno));
+    keeper->complained = TRUE;
+}
+
 GArray *ff_keeper_lend(FfKeeper *keeper, int *fds)
 {
     g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(int));
 
     close_valid(keeper->list);
     keeper->list = write_list(keeper, numbers);
-    if (keeper->list < 0)
+    if (keeper->list < 0) {
+        complain(keeper);
         return NULL;
+    }
     fds[FF_HANDOVER_TRANSIT] = keeper->transit;
     fds[FF_HANDOVER_STAGING_OUT] = keeper->staging[0];
     fds[FF_HANDOVER_STAGING_IN] = keeper->staging[1];

@@ -26,10 +26,10 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "fifoend.h"
+#include "filelimit.h"
 #include "handover.h"
 #include "privileges.h"
 #include "usercount.h"
@@ -501,16 +501,6 @@ static gboolean may_open_any(void)
     return capng_have_capability(CAPNG_EFFECTIVE, CAP_DAC_OVERRIDE) != 0;
 }
 
-/* How many relays may have a descriptor, so that some are left for all else. */
-static guint most_relays(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return G_MAXUINT;
-    return (guint)MIN(limit.rlim_cur - limit.rlim_cur / PARTS, G_MAXUINT);
-}
-
 static void add_source(FfRelays *relays, int fd, guint64 id)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = id};
@@ -543,7 +533,8 @@ FfRelays *ff_relays_new(FfRegistry *registry, FfWatch *watch, const char *mountp
     relays->relayed = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, relayed_free);
     relays->n_by_user = ff_user_counts_new();
     relays->kept_by_user = ff_user_counts_new();
-    relays->most = most_relays();
+    /* No more than the supervisor keeps. */
+    relays->most = ff_file_limit_relays(ff_file_limit());
     relays->messages = g_async_queue_new_full((GDestroyNotify)ff_relay_message_free);
     relays->relays = g_hash_table_new(g_int64_hash, g_int64_equal);
     relays->by_watch = g_hash_table_new(NULL, NULL);

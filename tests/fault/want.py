@@ -11,7 +11,7 @@ import time
 import fifofs_test
 from fault_support import (
     KILLS, PATIENCE_SECONDS, assert_nothing_leaks, attempt, pipes, seed_of_test, settle, walk)
-from fifofs_test import Mount, libc_call, threads, wait_until
+from fifofs_test import Mount, binary, libc_call, threads, wait_until
 from kills import Stop, hold, keep_house
 
 # More than the queue of an inotify instance takes (/proc/sys/fs/inotify/max_queued_events).
@@ -32,6 +32,43 @@ def signal_thread(pid, name, signal_number):
     for _ in range(_SIGNALS):
         libc_call('tgkill', pid, thread, signal_number)
         time.sleep(0.0001)
+
+
+class Files(fifofs_test.TestCase):
+    """A supervisor keeps files open that workers need, and needs some itself."""
+
+    deadline_seconds = 120
+    MOST = 1024
+
+    def setUp(self):
+        super().setUp()
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (2 * self.MOST, before[1]))
+
+    def create(self, path):
+        end = self.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+        os.write(end, b'x')
+        return end
+
+    def test_what_users_take_leaves_enough_to_start_a_worker(self):
+        with Mount('lifetime=keep', program='prlimit', arguments=[
+                f'--nofile={self.MOST}:{self.MOST}', binary('FIFOFS_BIN')]) as mount:
+            for number in range(self.MOST // 4):
+                os.mkfifo(f'{mount.path}/held-{number}')
+                attempt(os.setxattr, f'{mount.path}/held-{number}', 'fifofs.hold', b'both')
+            ends = []
+            while isinstance(end := attempt(self.create, f'{mount.path}/relayed-{len(ends)}'), int):
+                ends.append(end)
+            self.assertEqual(end, 'ENFILE')
+            self.assertGreater(len(ends), 100)
+            for _ in range(2):
+                mount.kill_worker()
+                settle(mount.path)
+            self.assertNotIn('cannot execute', mount.log())
+            for end in ends:
+                self.assertEqual(os.read(end, 10), b'x')
+                self.close(end)
 
 
 class Want(fifofs_test.TestCase):

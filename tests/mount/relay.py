@@ -896,8 +896,9 @@ class Lifetimes(fifofs_test.TestCase):
 class Room(fifofs_test.TestCase):
     """Each handle takes a descriptor of the daemon, of which there are so many."""
 
-    FILES = 400                                         # of the daemon; three quarters are for handles
-    MOST, SHARE = FILES * 3 // 4, FILES * 3 // 16
+    FILES = 400                                         # of the daemon
+    MOST = FILES - (FILES - 256) // 2 - FILES // 4      # (fs/filelimit.c)
+    SHARE = MOST // 4
 
     @contextlib.contextmanager
     def mounted_with_few_files(self):
