@@ -354,6 +354,14 @@ static void leave_at_start(Supervisor *supervisor, int status)
     leave(supervisor, said ? WEXITSTATUS(status) : FF_EXIT_FAILED);
 }
 
+/* It has served to the end of the mount, or was told to end, as a service manager tells both of us. */
+static void leave_after_worker(Supervisor *supervisor)
+{
+    if (ff_mounting_is_alive(supervisor->setting.fds[FF_HANDOVER_FUSE]))
+        supervisor->stays_mounted = ff_service_is_restarting();
+    leave(supervisor, FF_EXIT_OK);
+}
+
 /* What is to be done about the end of the worker, however it is known. */
 static void go_on_after(Supervisor *supervisor, int status)
 {
@@ -383,8 +391,7 @@ static void go_on_after(Supervisor *supervisor, int status)
     else if (exited && WEXITSTATUS(status) == FF_EXIT_OK &&
              (supervisor->ready ||
               !ff_mounting_is_alive(supervisor->setting.fds[FF_HANDOVER_FUSE])))
-        /* It has served to the end of the mount. */
-        leave(supervisor, FF_EXIT_OK);
+        leave_after_worker(supervisor);
     else if (!supervisor->ever_ready && exited)
         leave_at_start(supervisor, status);
     else if (supervisor->aim == AIM_HAND_OVER &&

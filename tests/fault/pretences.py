@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Clocks that are set forth and back, and kernels that do not send requests again (pretence.c)."""
+"""Clocks that are set forth and back, and other things that do not happen here (pretence.c)."""
 
 import ctypes
 import os
@@ -9,12 +9,15 @@ import struct
 import subprocess
 import tempfile
 import time
+import unittest.mock
 
 import fifofs_test
+import restart
 from fault_support import (
     PATIENCE_SECONDS, Steps, assert_nothing_leaks, children, pipes, settle, stepped_mount,
     wait_for_itself)
-from fifofs_test import Mount, attempt, binary, fifoctl, libc_call, stuck_in, wait_until
+from fifofs_test import (
+    Mount, attempt, binary, fifoctl, libc_call, stuck_in, wait_until, worker_of)
 
 LOOKUP, MKNOD, MKDIR, UNLINK, RMDIR, RENAME, RELEASE, CREATE = 1, 8, 9, 10, 11, 12, 18, 35
 
@@ -163,6 +166,45 @@ class SlowMachine(PretenceTestCase):
         os.unlink(slow)
         settle(mount.path)
         self.assertEqual(os.listdir(mount.path), ['a'])
+
+
+@unittest.skipIf(os.environ.get('FIFOFS_TELLS_READY') == '0', 'built without systemd')
+class Restarting(PretenceTestCase):
+    """systemd restarts the service."""
+
+    deadline_seconds = 60
+
+    def setUp(self):
+        super().setUp()
+        self.path = self.folder()
+        self.manager = restart.Manager(self.folder())
+        self.addCleanup(self.manager.close)
+        self.addCleanup(subprocess.run, ['umount', '--lazy', '--quiet', self.path], check=False)
+        self.enterContext(unittest.mock.patch.dict(os.environ, {
+            'LD_PRELOAD': binary('FIFOFS_PRETENCE_LIB'), 'FIFOFS_RESTARTING': '1'}))
+
+    def start(self):
+        daemon = self.manager.start(self.path)
+        self.addCleanup(daemon.stderr.close)
+        self.addCleanup(lambda: daemon.poll() is None and (daemon.kill(), daemon.wait()))
+        self.manager.until('READY=1')
+        return daemon
+
+    def check_that_the_mount_stays(self, end):
+        daemon = self.start()
+        os.mkfifo(self.path + '/kept')
+        end(daemon)
+        self.assertEqual(daemon.wait(PATIENCE_SECONDS), 0)
+        self.start()
+        self.assertEqual(os.listdir(self.path), ['kept'])
+
+    def test_mount_stays(self):
+        self.check_that_the_mount_stays(subprocess.Popen.terminate)
+
+    def test_mount_stays_where_the_worker_ends_before_its_supervisor_hears_of_it(self):
+        """Both are told."""
+        self.check_that_the_mount_stays(
+            lambda daemon: os.kill(worker_of(daemon.pid), signal.SIGTERM))
 
 
 class OldKernel(PretenceTestCase):
