@@ -184,8 +184,17 @@ static void need_bridges(FfHolder *holder)
     holder->bridge_source = g_timeout_add(holder->bridge_ms, on_bridges, holder);
 }
 
-/* One that was taken; what has happened to it meanwhile counts. Unlocked while it waits. */
-static void give_back(FfHolder *holder, Held *held)
+/* Holder locked. Return: does it need somebody to look after it? */
+static gboolean needs_care(const Held *held)
+{
+    return !held->taken && (held->ends.bridge >= 0 || held->missed);
+}
+
+/*
+ * One that was taken; what has happened to it meanwhile counts. Unlocked while it waits. @soon: where
+ * there is a bridge, it is looked at soon again
+ */
+static void give_back(FfHolder *holder, Held *held, gboolean soon)
 {
     while (held->opened && held->ends.bridge >= 0) {
         g_mutex_unlock(&holder->lock);
@@ -194,13 +203,8 @@ static void give_back(FfHolder *holder, Held *held)
     }
     held->taken = FALSE;
     g_cond_broadcast(&holder->changed);
-}
-
-/* The same, where there may be a new bridge. */
-static void give_back_bridged(FfHolder *holder, Held *held)
-{
-    give_back(holder, held);
-    if (held->ends.bridge >= 0)
+    /* It may have been taken when it was looked whether there is any that needs care. */
+    if (needs_care(held) && (soon || holder->bridge_source == 0))
         need_bridges(holder);
 }
 
@@ -213,12 +217,13 @@ static void look_at(FfHolder *holder, Held *held)
         ff_ends_bridge(&held->ends);
         g_mutex_lock(&holder->lock);
     }
-    give_back_bridged(holder, held);
+    give_back(holder, held, TRUE);
 }
 
 /* One that is taken. Is it still needed? Unlocked while it waits. */
 static void tend_bridge(FfHolder *holder, Held *held)
 {
+    gboolean soon;
     guint queued;
 
     g_mutex_unlock(&holder->lock);
@@ -226,17 +231,10 @@ static void tend_bridge(FfHolder *holder, Held *held)
     if (queued == 0)
         ff_ends_unbridge(&held->ends);
     g_mutex_lock(&holder->lock);
-    give_back(holder, held);
-    /* Where bytes are being read it is looked at soon again. */
-    if (queued != held->queued && held->ends.bridge >= 0)
-        need_bridges(holder);
+    /* Are bytes being read? */
+    soon = queued != held->queued;
     held->queued = queued;
-}
-
-/* Holder locked. Return: does it need somebody to look after it? */
-static gboolean needs_care(const Held *held)
-{
-    return !held->taken && (held->ends.bridge >= 0 || held->missed);
+    give_back(holder, held, soon);
 }
 
 /* @since: set to when this was begun. Return: (transfer full): the ids of those that need care. */
@@ -315,7 +313,8 @@ static gboolean on_bridges(gpointer data)
         return G_SOURCE_REMOVE;
     holder->bridge_ms = MIN(2 * holder->bridge_ms, BRIDGE_LAST_MS);
     holder->bridge_source = g_timeout_add(holder->bridge_ms, on_bridges, holder);
-    if (holder->tending_since != 0 && now - holder->tending_since < BRIDGE_LAST_MS * 1000)
+    if (holder->tending_since != 0 &&
+        now - holder->tending_since < BRIDGE_LAST_MS * G_TIME_SPAN_MILLISECOND)
         return G_SOURCE_REMOVE;
     holder->tending_since = now;
     if (start_thread(tend_bridges, holder, &thread) != 0)
@@ -629,7 +628,7 @@ static void do_try_release(FfHolder *holder, const FfHoldMessage *message, guint
     if (state == FF_ENDS_UNUSED)
         let_go(holder, held);
     else
-        give_back_bridged(holder, held);
+        give_back(holder, held, TRUE);
     tell(holder, message, kinds[state], 0);
 }
 
