@@ -28,7 +28,7 @@ class Memcheck(fifofs_test.TestCase):
         with open(program, 'w', encoding='utf-8') as script:
             script.write(_SCRIPT.format(folder=self.folder, program=binary('FIFOFS_BIN')))
         os.chmod(program, stat.S_IRWXU)
-        self.mount = self.enterContext(Mount('linger=3s', program=program))
+        self.mount = self.enterContext(Mount('linger=100ms', program=program))
         self.path = self.mount.path
 
     def faults(self):
@@ -46,8 +46,10 @@ class Memcheck(fifofs_test.TestCase):
 
     def use_everything(self):
         self.assertEqual(self.shell('mkfifo a && { echo one >a & cat a; wait; }'), b'one\n')
-        self.assertEqual(self.shell('set -C; echo two >b & sleep 0.3; cat b; wait'), b'two\n')
-        self.assertEqual(self.shell('mkdir d && setfattr -n fifofs.hold -v both d && mkfifo d/c &&'
+        self.assertEqual(self.shell('set -C; echo two >b & until [ -e b ]; do sleep 0.05; done; '
+                                    'cat b; wait'), b'two\n')
+        self.assertEqual(self.shell('mkdir d && setfattr -n fifofs.hold -v both d && '
+                                    'setfattr -n fifofs.linger -v 1h d && mkfifo d/c && '
                                     'echo three >d/c && head -1 d/c'), b'three\n')
         self.assertEqual(self.shell('mv d/c d/e; chmod 640 d/e; setfacl -m u:1:r d/e; ls d'), b'e\n')
         self.assertEqual(fifoctl('info', self.path + '/d/e').returncode, 0)

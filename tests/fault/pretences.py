@@ -244,7 +244,7 @@ class OldKernel(PretenceTestCase):
         os.kill(worker, signal.SIGKILL)
         # The kernel does not walk again for mknod(2).
         self.assertIn(other.wait(PATIENCE_SECONDS), (0, 1))
-        self.assertNotEqual(self.mount.worker, worker)
+        wait_until(lambda: self.mount.worker != worker, PATIENCE_SECONDS, 'another worker')
         self.steps.disarm()
 
     def test_calls_by_path_get_their_answers_from_the_next_worker(self):

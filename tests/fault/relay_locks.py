@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Somebody keeps a lock for long that a relay needs, or the supervisor: of a directory, or of a pipe."""
 
+import contextlib
 import ctypes
 import fcntl
 import mmap
@@ -66,7 +67,9 @@ class LockTestCase(fifofs_test.TestCase):
     @staticmethod
     def sleeps_uninterruptibly(pid):
         for task in os.listdir(f'/proc/{pid}/task'):
-            with open(f'/proc/{pid}/task/{task}/stat', encoding='ascii') as stat:
+            # It may end meanwhile.
+            with (contextlib.suppress(OSError),
+                  open(f'/proc/{pid}/task/{task}/stat', encoding='ascii') as stat):
                 if stat.read().rpartition(') ')[2][0] == 'D':
                     return True
         return False

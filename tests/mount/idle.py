@@ -228,6 +228,8 @@ class BlockedOpeners(LifetimeTestCase):
         creator = self.living_creator(directory + '/r', directory + '/w')
         reader = self.spawn(self.read_all, directory + '/r')
         writer = self.spawn(self.write_all, directory + '/w', b'from the first')
+        for waiter in (reader, writer):
+            fifofs_test.stuck_in_open(waiter.pid)
         creator.end()
         self.expect(stays('r', STAYS_WHEN_ASKED_SECONDS), stays('w', STAYS_WHEN_ASKED_SECONDS))
 
@@ -330,9 +332,12 @@ class NoUse(LifetimeTestCase):
     def test_stat_does_not_keep_what_is_due(self):
         directory = self.mount('linger=300ms,grace=300ms')
         os.mkdir(directory + '/use')
-        set_policy(directory + '/use', lifetime='use', linger='0')
+        set_policy(directory + '/use', lifetime='use', linger='0', grace='1h')
+        self.create(directory + '/use/a')
+        set_policy(directory, grace='1h')
+        self.create(directory + '/used')
+        set_policy(directory, grace='300ms')
         created = self.create(directory + '/unused')
-        self.create(directory + '/used', directory + '/use/a')
         for name in ('unused', 'used', 'use/a'):
             self.spawn(stat_forever, f'{directory}/{name}')
 

@@ -18,7 +18,7 @@ import tempfile
 import time
 
 import fifofs_test
-from fifofs_test import SLOWNESS, attempt, binary, mounted, stuck_in_open, wait_until
+from fifofs_test import SLOWNESS, Mount, attempt, binary, mounted, stuck_in_open, wait_until
 
 _FIRST = 3              # the first descriptor that is handed over
 _ASIDE = 100            # numbers that are not in the way
@@ -116,6 +116,7 @@ class Restart(fifofs_test.TestCase):
 
     def setUp(self):
         super().setUp()
+        self.enterContext(Mount())      # a mount namespace of our own before anything else
         self.directory = os.path.realpath(self.enterContext(
             tempfile.TemporaryDirectory(prefix='fifofs-restart-')))
         self.path = self.directory + '/mnt'

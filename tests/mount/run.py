@@ -305,15 +305,24 @@ class Failure(RunTestCase):
             self.assert_one_line(self.fifoctl(*words), 5, 'status 5')
 
     def test_last_of_several_counts(self):
-        go = self.file('go')
-        wait = f'while [ ! -e {go} ]; do sleep 0.01; done; exit'
+        """fifoctl is stopped until two have ended, so it ends neither of them itself."""
+        go, third, first, second = map(self.file, ('go', 'third', 'p1', 'p2'))
+        wait = 'while [ ! -e {} ]; do sleep 0.01; done'
+        last = python('import os, time\n'
+                      f'open({third!r}, "w").close()\n'
+                      'def ended(name):\n'
+                      '    pid = open(name).read().strip()\n'
+                      '    return pid and ") Z " in open(f"/proc/{pid}/stat").read()\n'
+                      f'while not (os.path.exists({go!r}) and ended({first!r}) and ended({second!r})):\n'
+                      '    time.sleep(0.01)\n'
+                      f'os.kill(os.getppid(), {signal.SIGCONT})\n'
+                      'time.sleep(1000)')
         outcome = self.fifoctl(
-            '-o', 'a', ['sh', '-c', f'trap "" TERM; {wait} 3'], ':', '-i', 'a', '-o', 'b',
-            ['sh', '-c', f'touch {go}; kill -STOP $PPID; exit 4'],
-            ':', '-i', 'b', python('import os, time\n'
-                                   'while os.read(0, 1): pass\n'
-                                   f'time.sleep(0.3); os.kill(os.getppid(), {signal.SIGCONT})\n'
-                                   'time.sleep(1000)'))
+            '-o', 'a', ['sh', '-c', f'trap "" TERM; echo $$ > {first}; {wait.format(go)}; exit 3'],
+            ':', '-i', 'a', '-o', 'b',
+            ['sh', '-c', f'echo $$ > {second}; {wait.format(first)}; {wait.format(third)}; '
+                         f'kill -STOP $PPID; touch {go}; exit 4'],
+            ':', '-i', 'b', last)
         self.assertEqual(outcome.returncode, 4, outcome.stderr)
         self.assertIn(b'status 3', outcome.stderr)
         self.assertIn(b'status 4', outcome.stderr)
@@ -459,9 +468,11 @@ class Ends(RunTestCase):
     def test_usr1_is_passed_on_and_ends_nothing(self):
         told = f'trap "echo > {self.file("told")}" USR1; echo > {self.file("s")}; cat; wait'
         process = self.begin('-o', 'a', python(
-            f'import signal, time\nsignal.signal({signal.SIGUSR1}, lambda *_: None)\n'
+            'import signal, time\ngot = []\n'
+            f'signal.signal({signal.SIGUSR1}, lambda *_: got.append(1))\n'
             f'open({self.file("p")!r}, "w").write("x")\n'
-            f'signal.pause()\ntime.sleep(0.1)\nprint("done")'),
+            'while not got: time.sleep(0.01)\n'
+            'time.sleep(0.1)\nprint("done")'),
             ':', '-i', 'a', ['sh', '-c', told])
         self.started('s'), self.started('p')
         process.send_signal(signal.SIGUSR1)
@@ -658,7 +669,7 @@ class Progress(RunTestCase):
                                ['wc', '-c'], options=(), env={**os.environ, 'LC_ALL': 'C.UTF-8'})
         self.assertEqual(outcome.stdout, b'3000000\n')
         self.assertRegex(outcome.stderr.decode(),
-                         r'\Afifoctl: 0:00:\d\d  a ≤2\.9M [\d.]+[KM]?/s  in all\n\Z')
+                         r'\Afifoctl: 0:00:\d\d  a ≤2\.9M [\d.]+[KMG]?/s  in all\n\Z')
         outcome = self.fifoctl(['true'], options=(), env={**os.environ, 'LC_ALL': 'C'})
         self.assertNotIn(b'\xe2', outcome.stderr)
 
@@ -700,7 +711,7 @@ class Progress(RunTestCase):
     def test_always_draws_and_never_is_silent(self):
         words = ['-o', 'a', ['echo', 'x'], ':', '-i', 'a', ['sh', '-c', 'cat; sleep 0.5']]
         outcome = self.fifoctl(*words, options=('--progress=always',))
-        self.assertRegex(outcome.stderr.decode(), r'\A(\r0:00:00  a [^\r\n]*)+\r +\r\Z')
+        self.assertRegex(outcome.stderr.decode(), r'\A(\r0:00:0\d  a [^\r\n]*)+\r +\r\Z')
         for options in (('--progress=never',), ('-q',), ('-q', '--progress=always')):
             self.assertEqual(self.fifoctl(*words, options=options).stderr, b'')
 

@@ -181,7 +181,7 @@ class Top(fifofs_test.TestCase):
         for end in ('q', 'C-c', signal.SIGTERM, signal.SIGHUP):
             with self.subTest(end):
                 terminal = self.terminal()
-                terminal.run(f'stty -g > {terminal.folder}/before; echo kept')
+                terminal.run(f'stty -g > {terminal.folder}/before; echo ke""pt')
                 terminal.shows('kept')
                 self.top(terminal)
                 if isinstance(end, str):
@@ -190,7 +190,7 @@ class Top(fifofs_test.TestCase):
                     os.kill(terminal.pid('fifoctl'), end)
                 screen = terminal.shows('ended 0')
                 self.assertFalse(any('per second' in line for line in screen))
-                terminal.run(f'stty -g > {terminal.folder}/after; echo done')
+                terminal.run(f'stty -g > {terminal.folder}/after; echo do""ne')
                 terminal.shows('done')
                 with open(terminal.folder + '/before') as before, \
                         open(terminal.folder + '/after') as after:
