@@ -282,16 +282,9 @@ static gpointer tend_bridges(gpointer data)
     return NULL;
 }
 
-static gboolean are_bridges(FfHolder *holder)
+static gboolean is_in_need(gpointer id, gpointer value, gpointer unused)
 {
-    GHashTableIter iter;
-    gpointer value;
-
-    g_hash_table_iter_init(&iter, holder->held);
-    while (g_hash_table_iter_next(&iter, NULL, &value))
-        if (needs_care(value))
-            return TRUE;
-    return FALSE;
+    return needs_care(value);
 }
 
 /*
@@ -309,7 +302,7 @@ static gboolean on_bridges(gpointer data)
     if (g_source_is_destroyed(g_main_current_source()))
         return G_SOURCE_REMOVE;
     holder->bridge_source = 0;
-    if (!are_bridges(holder))
+    if (g_hash_table_find(holder->held, is_in_need, NULL) == NULL)
         return G_SOURCE_REMOVE;
     holder->bridge_ms = MIN(2 * holder->bridge_ms, BRIDGE_LAST_MS);
     holder->bridge_source = g_timeout_add(holder->bridge_ms, on_bridges, holder);
