@@ -109,13 +109,18 @@ class Pipes(LockTestCase):
     def test_all_get_their_own_after_an_upgrade(self):
         self.check_that_all_get_their_own(lambda mount: os.kill(mount.pid, signal.SIGUSR2))
 
+    def create_locked(self, mount):
+        """The creator's end of a FIFO whose pipe is locked, and the event that ends that."""
+        path = mount.path + '/a'
+        settle(mount.path)
+        end = create(path)
+        os.write(end, bytes(100))
+        _, event = self.locked(path, [end])
+        return end, event
+
     def test_the_supervisor_waits_for_none(self):
         with Mount('lifetime=keep') as mount:
-            path = mount.path + '/a'
-            settle(mount.path)
-            end = create(path)
-            os.write(end, bytes(100))
-            _, event = self.locked(path, [end])
+            end, event = self.create_locked(mount)
             os.close(end)
             wait_until(lambda: self.sleeps_uninterruptibly(mount.worker), PATIENCE_SECONDS,
                        'the relay thread to wait')
@@ -126,11 +131,7 @@ class Pipes(LockTestCase):
     def test_the_mount_ends_all_the_same(self):
         """Only the supervisor waits, as whoever closes the pipe last does."""
         with Mount('lifetime=keep') as mount:
-            path = mount.path + '/a'
-            settle(mount.path)
-            end = create(path)
-            os.write(end, bytes(100))
-            _, event = self.locked(path, [end])
+            end, event = self.create_locked(mount)
             os.kill(mount.pid, signal.SIGTERM)
             try:
                 wait_until(lambda: not mounted(mount.path), PATIENCE_SECONDS, 'the end of the mount')

@@ -205,7 +205,7 @@ class Loops(LifetimeTestCase):
 
         for _ in range(4):
             used = timed(use, directory + '/a')
-            self.expect(stays('a', 0.6))
+            self.expect(stays('a', 0.9))
 
         self.expect(goes('a', used, 1))
 
